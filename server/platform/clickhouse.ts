@@ -1,0 +1,14 @@
+/** ClickHouse by URL: a server, a cluster, or our child process around chDB. All the same code path. */
+export interface ClickHouse {
+  /** Inserts rows as JSONEachRow. `token` is the deduplication token: the same token again changes nothing. */
+  insert(options: {
+    readonly table: string;
+    readonly rows: readonly Readonly<Record<string, unknown>>[];
+    readonly token: string;
+  }): Promise<void>;
+  /** Bound parameters only: `{org:UUID}` in the text. 64-bit integers and decimals arrive as strings. */
+  query<Row>(text: string, params: Readonly<Record<string, unknown>>): Promise<Row[]>;
+  /** A statement without rows: DDL of migrations. */
+  command(text: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import type { Pool } from 'pg';
+
+/** One statement. `name` makes it a prepared one, planned once a connection; texts live in `sql/`. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** An open transaction that has entered a tenant. */
+export interface Transaction {
+  rows<Row>(statement: Statement): Promise<Row[]>;
+}
+
+/**
+ * PostgreSQL, logged in as netra_app (T1). bigint columns arrive as `bigint`, timestamptz as Date, jsonb parsed.
+ * A refusal raised by netra.refuse() arrives as the NetraError of its code. Deadlocks (40P01) and serialization
+ * failures (40001) are retried with jitter, so a callback may run more than once and must have no outside effect.
+ */
+export interface Postgres {
+  /** One round trip: a call of a netra.* function that enters the tenant itself. */
+  call<Row>(statement: Statement): Promise<Row[]>;
+  /** begin; enter_org(org_id); work; commit. */
+  inOrg<T>(org_id: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Milliseconds are database time; the pool is for libraries that need one (and for its metrics). */
+  readonly pool: Pool;
+  close(): Promise<void>;
+}
