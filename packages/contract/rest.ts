@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { microCredits, receipt } from './events.ts';
+
+/**
+ * REST bodies under `/v1`. Amounts are micro-credits as decimal strings, times ISO 8601 UTC, ids UUIDs.
+ * The server checks what it sends against these too, so a field that is not named here never leaves it.
+ */
+
+const uuid = z.uuid();
+const at = z.iso.datetime();
+const count = z.number().int().nonnegative();
+
+/** An error of any operation (RFC 9457), `application/problem+json`. Further members are facts about the refusal. */
+export const problem = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+  retryable: z.boolean(),
+  trace_id: z.string(),
+  limit: z.string().optional(),
+  used: z.string().optional(),
+  max: z.string().optional(),
+  plan_that_lifts_it: z.string().nullable().optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+/** Every list: `?limit=` up to 200 a page, `?cursor=` from the page before. */
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().min(1).max(512).optional(),
+});
+export type PageQuery = z.infer<typeof pageQuery>;
+
+/** One page; `next` is the cursor of the following one, null on the last. Opaque: only ever sent back. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), next: z.string().nullable() });
+}
+
+export const signUpBody = z.object({
+  email: z.email().max(254),
+  password: z.string().min(12).max(128),
+  org: z.string().trim().min(1).max(200),
+  name: z.string().trim().min(1).max(200).optional(),
+});
+export type SignUpBody = z.input<typeof signUpBody>;
+
+export const signInBody = z.object({ email: z.email().max(254), password: z.string().min(1).max(128) });
+export type SignInBody = z.input<typeof signInBody>;
+
+/** A signed-in user: a short-lived access token, and what renews it. */
+export const session = z.object({
+  token: z.string(),
+  expires_in: z.number().int(),
+  refresh_token: z.string(),
+  org: uuid,
+  user: uuid,
+});
+export type Session = z.infer<typeof session>;
+export const refreshBody = z.object({ refresh_token: z.string().min(1).max(4096) });
+
+export const me = z.object({
+  org: uuid,
+  org_name: z.string(),
+  user: uuid,
+  role: z.enum(['owner', 'admin', 'member', 'viewer']),
+  kind: z.enum(['user', 'api_key']),
+  plan: z.string().nullable(),
+});
+export type Me = z.infer<typeof me>;
+
+export const credits = z.object({ balance_micro: microCredits, held_micro: microCredits });
+export type Credits = z.infer<typeof credits>;
+
+export const transfer = z.object({
+  transfer: uuid,
+  at,
+  kind: z.string(),
+  amount_micro: microCredits,
+  reason: z.string(),
+  agent: z.string().nullable(),
+  run: uuid.nullable(),
+});
+export type Transfer = z.infer<typeof transfer>;
+
+/** What a plan allows. Null = no limit. */
+export const plan = z.object({
+  plan: z.string(),
+  price_usd: z.string(),
+  credits_micro: microCredits,
+  runs_month: count.nullable(),
+  seconds_run: count.nullable(),
+  concurrent_runs: count.nullable(),
+  requests_hour: count.nullable(),
+  agents: z.array(z.string()),
+});
+export type Plan = z.infer<typeof plan>;
+
+export const agent = z.object({
+  agent: z.string(),
+  title: z.string(),
+  description: z.string(),
+  fee_micro: microCredits,
+  in_plan: z.boolean(),
+  plan_that_lifts_it: z.string().nullable(),
+});
+export type Agent = z.infer<typeof agent>;
+
+export const createThreadBody = z.object({ title: z.string().trim().min(1).max(200).optional() });
+export const thread = z.object({ thread: uuid, title: z.string().nullable(), created_at: at });
+export type Thread = z.infer<typeof thread>;
+
+export const createRunBody = z.object({ agent: z.string().min(1).max(64), input: z.unknown() });
+export const runState = z.enum(['queued', 'running', 'parked', 'completed', 'failed', 'cancelled']);
+export const run = z.object({
+  run: uuid,
+  thread: uuid,
+  agent: z.string(),
+  model: z.string(),
+  state: runState,
+  epoch: count,
+  last_seq: count,
+  attempt: count,
+  created_at: at,
+  ended_at: at.nullable(),
+  credits: receipt.nullable(),
+});
+export type Run = z.infer<typeof run>;
+export const acceptedRun = z.object({ run: uuid, thread: uuid });
+export type AcceptedRun = z.infer<typeof acceptedRun>;
+export const approvalBody = z.object({ approved: z.boolean() });
+/** Said yes to; the effect shows in the run's events. */
+export const accepted = z.object({ accepted: z.literal(true) });
+
+/** Where `GET /v1/runs/:id/events` starts: after a sequence number, of one epoch. */
+export const eventsQuery = z.object({
+  after: z.coerce.number().int().nonnegative().default(0),
+  epoch: z.coerce.number().int().nonnegative().optional(),
+});
+
+export const usageQuery = z.object({
+  by: z.enum(['total', 'day', 'model', 'user']).default('total'),
+  from: at.optional(),
+  to: at.optional(),
+});
+/** Figures with the query that gave them: its name, text and bound values. Numbers are exact decimal strings. */
+export const namedQuery = z.object({ name: z.string(), text: z.string(), params: z.record(z.string(), z.unknown()) });
+export const usage = z.object({ query: namedQuery, rows: z.array(z.record(z.string(), z.unknown())) });
+export type Usage = z.infer<typeof usage>;
+
+/** How to read an uploaded usage file. `map` is `field=Column,field=Column`. */
+export const usageImportQuery = z.object({
+  format: z.enum(['csv', 'ndjson']),
+  map: z.string().max(2000).optional(),
+  model: z.string().min(1).max(128).optional(),
+  user: z.string().min(1).max(128).optional(),
+  skip_bad: z.stringbool().default(false),
+});
+export type UsageImportQuery = z.input<typeof usageImportQuery>;
+
+export const usageImport = z.object({
+  accepted: count,
+  rejected: count,
+  duplicates: count,
+  errors: z.array(z.object({ line: count, message: z.string() })),
+  totals: z.object({
+    calls: z.string(),
+    input_tokens: z.string(),
+    output_tokens: z.string(),
+    cost_usd: z.string(),
+  }),
+});
+export type UsageImport = z.infer<typeof usageImport>;

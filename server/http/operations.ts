@@ -1,0 +1,64 @@
+/**
+ * Every operation of the REST surface, by name: the one place that says which paths there are, who may call them and
+ * what a success answers with. A route file gives an operation its schemas and its verb.
+ *
+ * - `access: 'public'` needs no token and is limited by caller address; `'tenant'` needs one, and counts towards the
+ *   plan's requests an hour.
+ * - `creates: true` makes the `Idempotency-Key` header required.
+ */
+interface Operation {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: `/${string}`;
+  readonly access: 'public' | 'tenant';
+  readonly status: 200 | 201 | 202;
+  readonly creates: boolean;
+  readonly tag: string;
+  readonly summary: string;
+}
+
+function get<const Access extends Operation['access']>(
+  url: Operation['url'],
+  tag: string,
+  summary: string,
+  access: Access,
+) {
+  return { method: 'GET', url, access, status: 200, creates: false, tag, summary } as const;
+}
+
+function post<const Rest extends Pick<Operation, 'access' | 'status' | 'creates'>>(
+  url: Operation['url'],
+  tag: string,
+  summary: string,
+  rest: Rest,
+) {
+  return { method: 'POST', url, tag, summary, ...rest } as const;
+}
+
+const create = { access: 'tenant', status: 201, creates: true } as const;
+const command = { access: 'tenant', status: 202, creates: false } as const;
+const open = { access: 'public', status: 200, creates: false } as const;
+
+export const operations = {
+  signUp: post('/v1/auth/sign-up', 'accounts', 'Create an organisation and its first user', { ...open, status: 201 }),
+  signIn: post('/v1/auth/sign-in', 'accounts', 'Exchange email and password for a token', open),
+  refreshSession: post('/v1/auth/refresh', 'accounts', 'Exchange a refresh token for a new access token', open),
+  readMe: get('/v1/me', 'accounts', 'Who the token belongs to', 'tenant'),
+
+  listPlans: get('/v1/plans', 'plans', 'The plans on sale', 'public'),
+  listAgents: get('/v1/agents', 'agents', 'The agents, their fees, and whether your plan has them', 'tenant'),
+
+  createThread: post('/v1/threads', 'runs', 'Start a conversation', create),
+  createRun: post('/v1/threads/:thread/runs', 'runs', 'Run an agent in a thread', create),
+  readRun: get('/v1/runs/:run', 'runs', 'One run', 'tenant'),
+  readEvents: get('/v1/runs/:run/events', 'runs', "A run's events, as a live event stream (SSE)", 'tenant'),
+  cancelRun: post('/v1/runs/:run/cancel', 'runs', 'Ask a run to stop', command),
+  giveApproval: post('/v1/runs/:run/approvals/:call', 'runs', 'Answer a request for approval', command),
+
+  readCredits: get('/v1/credits', 'credits', 'Balance and credits on hold', 'tenant'),
+  listTransfers: get('/v1/credits/transfers', 'credits', 'Every movement of credits, newest first', 'tenant'),
+
+  readUsage: get('/v1/usage', 'usage', 'LLM usage, with the query behind each figure', 'tenant'),
+  importUsage: post('/v1/usage/import', 'usage', 'Upload a file of LLM calls', { ...create, status: 200 }),
+} as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof operations;

@@ -1,0 +1,100 @@
+import { problem } from '@netra/contract';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Ctx } from '../platform/platform.ts';
+import { ctxOf, type PublicCtx } from './caller.ts';
+import { idempotencyKeyOf } from './idempotency-key.ts';
+import { operations, type OperationName } from './operations.ts';
+import type { NetraApp } from './index.ts';
+import { countPublicRequest, writeRateHeaders } from './request-rate.ts';
+import { toWire, type Wireable } from './to-wire.ts';
+
+type Operations = typeof operations;
+type CtxFor<Name extends OperationName> = Operations[Name]['access'] extends 'tenant' ? Ctx : PublicCtx;
+type KeyFor<Name extends OperationName> = Operations[Name]['creates'] extends true ? string : undefined;
+
+/** What a handler is given: everything parsed, the caller authenticated, its request counted. */
+export interface Call<Name extends OperationName, Params, Query, Body> {
+  readonly ctx: CtxFor<Name>;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  /** The `Idempotency-Key` of an operation that creates. */
+  readonly idempotency_key: KeyFor<Name>;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+interface Route<Name extends OperationName, Params, Query, Body, Response extends z.ZodType> {
+  readonly params?: z.ZodType<Params>;
+  readonly query?: z.ZodType<Query>;
+  /** Absent for operations without a body, and for uploads, which read `request.body` as a stream. */
+  readonly body?: z.ZodType<Body>;
+  readonly response: Response;
+  /** Largest body in bytes, where the server's own limit does not fit. */
+  readonly bodyLimit?: number;
+  /** Longest time to the answer. 0 = none: for streams. */
+  readonly timeout_ms?: number;
+  /** One call of a verb. A handler that has taken the connection over (`reply.hijack()`) answers undefined. */
+  handle(call: Call<Name, Params, Query, Body>): Promise<Wireable<z.input<Response>> | undefined>;
+}
+
+/** Gives an operation its schemas and its verb. */
+export function route<
+  const Name extends OperationName,
+  Response extends z.ZodType,
+  Params = undefined,
+  Query = undefined,
+  Body = undefined,
+>(app: NetraApp, name: Name, spec: Route<Name, Params, Query, Body, Response>): void {
+  const operation = operations[name];
+  app.route({
+    method: operation.method,
+    url: operation.url,
+    schema: {
+      operationId: name,
+      summary: operation.summary,
+      tags: [operation.tag],
+      ...(operation.access === 'tenant' ? { security: [{ bearer: [] }] } : {}),
+      ...(spec.params ? { params: spec.params } : {}),
+      ...(spec.query ? { querystring: spec.query } : {}),
+      ...(spec.body ? { body: spec.body } : {}),
+      response: {
+        [operation.status]: spec.response,
+        default: { description: 'A refusal (RFC 9457)', content: { 'application/problem+json': { schema: problem } } },
+      },
+    },
+    ...(spec.bodyLimit === undefined ? {} : { bodyLimit: spec.bodyLimit }),
+    ...(spec.timeout_ms === undefined ? {} : { handlerTimeout: spec.timeout_ms }),
+    // Authenticated before the body is read: a stranger's upload is never buffered.
+    onRequest: async (request, reply) => admit(app, name, request, reply),
+    handler: async (request, reply) => {
+      const call = {
+        ctx: request.netra_ctx,
+        params: request.params,
+        query: request.query,
+        body: request.body,
+        idempotency_key: operation.creates ? idempotencyKeyOf(request.headers['idempotency-key']) : undefined,
+        request,
+        reply,
+        // The validators have just made these types true; fastify cannot carry them through a generic function.
+      } as unknown as Call<Name, Params, Query, Body>;
+      const answer = await spec.handle(call);
+      if (reply.sent) return reply;
+      return reply.code(operation.status).send(toWire(answer));
+    },
+  });
+}
+
+/** Who calls, and may it: authenticates, counts the request, and leaves the context on the request. */
+async function admit(app: NetraApp, name: OperationName, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { platform, accounts, plans, publicLimit } = app.netra;
+  if (operations[name].access === 'public') {
+    request.netra_ctx = { platform, trace_id: request.id };
+    writeRateHeaders(reply, 'address', await countPublicRequest(platform, publicLimit, request.ip));
+    return;
+  }
+  const ctx = await ctxOf(platform, accounts, request);
+  request.netra_ctx = ctx;
+  writeRateHeaders(reply, 'plan', await plans.checkRequestRate({ ctx }));
+}

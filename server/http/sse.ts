@@ -1,0 +1,64 @@
+import { NetraError } from '@netra/contract';
+import { once } from 'node:events';
+import type { FastifyReply } from 'fastify';
+
+/** Where a reader of a run's log stands. */
+export interface Cursor {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** An open `text/event-stream`. Writes wait for the reader, so a slow one holds one event here, not a queue. */
+export interface EventStream {
+  /** Ends when the reader goes away; pass it to the tail. */
+  readonly signal: AbortSignal;
+  /** `data` is sent as one line of JSON. Without a cursor the event has no id: it is not one of the log. */
+  write(event: { readonly type: string; readonly data: unknown; readonly cursor?: Cursor }): Promise<void>;
+  end(): void;
+}
+
+/** Comments keep proxies from cutting a quiet stream, and find out that a reader is gone. */
+const heartbeat_ms = 15_000;
+
+/** Takes the connection over. From here on no status can be sent: refuse before. */
+export function openEventStream(reply: FastifyReply): EventStream {
+  reply.hijack();
+  const raw = reply.raw;
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+  raw.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-store, no-transform',
+    // nginx would otherwise hold events back until its buffer is full.
+    'X-Accel-Buffering': 'no',
+  });
+  raw.flushHeaders();
+  const gone = new AbortController();
+  // A reader that does not read gets no heartbeats either: they would pile up.
+  const heartbeat = setInterval(() => {
+    if (!raw.writableNeedDrain) raw.write(': alive\n\n');
+  }, heartbeat_ms);
+  heartbeat.unref();
+  raw.on('close', () => {
+    clearInterval(heartbeat);
+    gone.abort();
+  });
+  raw.on('error', () => gone.abort());
+  return {
+    signal: gone.signal,
+    async write({ type, data, cursor }) {
+      if (gone.signal.aborted) return;
+      const id = cursor ? `id: ${cursor.epoch}:${cursor.seq}\n` : '';
+      if (raw.write(`${id}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`)) return;
+      await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
+    },
+    end: () => raw.end(),
+  };
+}
+
+/** The cursor of a reader that comes back: `Last-Event-ID: <epoch>:<seq>`; undefined if it has none. */
+export function parseLastEventId(header: string | string[] | undefined): Cursor | undefined {
+  if (header === undefined || header === '') return undefined;
+  const match = typeof header === 'string' ? /^(\d{1,15}):(\d{1,15})$/.exec(header) : null;
+  if (!match) throw new NetraError('invalid_request', 'Last-Event-ID must be <epoch>:<seq>, as it was sent.');
+  return { epoch: Number(match[1]), seq: Number(match[2]) };
+}
