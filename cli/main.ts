@@ -1,0 +1,21 @@
+/**
+ * The command line: one file a command in `cli/commands/`, each exporting a function that makes its Command. A command
+ * sets `process.exitCode`; stdout carries its answer, stderr everything else.
+ */
+import { Command } from 'commander';
+import { checkCommand } from './commands/check.ts';
+
+const program = new Command('netra')
+  .description('Runs AI agents for paying users: durable runs, live streams, exact credits.')
+  .showHelpAfterError();
+
+
+for (const command of [checkCommand()]) program.addCommand(command);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A command reports its own failures; what arrives here is a defect, so it keeps its stack.
+  console.error(error);
+  process.exitCode = 1;
+}

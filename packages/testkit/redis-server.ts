@@ -1,0 +1,85 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { eventually } from './eventually.ts';
+
+export interface RedisServer {
+  readonly redis_url: string;
+  /** The server's own process id, for tests that kill it. */
+  readonly pid: number;
+  close(): Promise<void>;
+}
+
+/** Starts a Redis on a free loopback port, with nothing on disk. Finds redis-server, or installs it where it may. */
+export async function openRedisServer(): Promise<RedisServer> {
+  const program = findRedisServer() ?? installRedisServer();
+  const port = await freePort();
+  const data = await mkdtemp(join(tmpdir(), 'netra-redis-'));
+  // The shell lives as long as our end of its stdin, so Redis goes even if this process is killed.
+  const script = '"$@" >/dev/null & pid=$!; echo $pid; cat >/dev/null; kill $pid; wait $pid';
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', data];
+  const shell = spawn('sh', ['-c', script, 'sh', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const gone = new Promise<void>((resolve) => shell.once('close', () => resolve()));
+  const pid = await new Promise<number>((resolve) => shell.stdout.once('data', (said: Buffer) => resolve(Number(said))));
+  const close = async (): Promise<void> => {
+    shell.stdin.end();
+    await gone;
+    await rm(data, { recursive: true, force: true });
+  };
+  try {
+    await answers(port);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { redis_url: `redis://127.0.0.1:${port}/`, pid, close };
+}
+
+function findRedisServer(): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
+  return folders.map((folder) => join(folder, 'redis-server')).find((path) => existsSync(path));
+}
+
+function installRedisServer(): string {
+  const howTo =
+    'The tests need a real Redis: install it (Debian: apt-get install redis-server; macOS: brew install redis), ' +
+    'or name a server in NETRA_TEST_REDIS_URL and pass --real-services.';
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new Error(howTo);
+  process.stderr.write('netra test: installing redis-server with apt-get\n');
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
+    const result = spawnSync('apt-get', ['-qq', ...args], { env, encoding: 'utf8' });
+    if (result.status !== 0) throw new Error(`apt-get ${args.join(' ')} failed:\n${result.stderr}\n${howTo}`);
+  }
+  const installed = findRedisServer();
+  if (installed === undefined) throw new Error(howTo);
+  return installed;
+}
+
+/** A port that was free a moment ago on the loopback address. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function answers(port: number): Promise<void> {
+  const client = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 });
+  // ioredis reports each refused connection as an event as well; the poll below already sees it.
+  client.on('error', () => {});
+  try {
+    await eventually('redis-server answers', async () => {
+      if (client.status !== 'ready') await client.connect();
+      return (await client.ping()) === 'PONG';
+    });
+  } finally {
+    client.disconnect();
+  }
+}

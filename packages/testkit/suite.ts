@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, inject } from 'vitest';
+import { createDatabase, databaseName, dropDatabase } from './database.ts';
+import type { StoreUrls } from './stores.ts';
+
+/** What a test file stands on: its own database and organisation, gone when the file is done. */
+export interface Suite {
+  /** The run's stores; `postgres_url` is this suite's own database, as the owner role. */
+  readonly stores: StoreUrls;
+  /** The suite's own organisation: an id that no other suite uses. Rows are the test's to make. */
+  readonly org_id: string;
+  /** Configuration of a server on these stores. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs after the suite's tests, last registered first, before its database goes. */
+  onEnd(cleanUp: () => Promise<void> | void): void;
+}
+
+/**
+ * Makes the suite of a test file. Call it at the top level of the file or of a describe block; read its fields inside
+ * hooks and tests, since the database exists from `beforeAll` on.
+ */
+export function suite(): Suite {
+  const server = inject('stores');
+  const name = databaseName('suite');
+  const url = new URL(server.postgres_url);
+  url.pathname = `/${name}`;
+  const stores: StoreUrls = { ...server, postgres_url: url.toString() };
+  const cleanUps: (() => Promise<void> | void)[] = [];
+
+  beforeAll(async () => {
+    await createDatabase(server.postgres_url, name, inject('template'));
+  });
+  afterAll(async () => {
+    const failures: unknown[] = [];
+    for (const cleanUp of cleanUps.toReversed()) {
+      try {
+        await cleanUp();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    await dropDatabase(server.postgres_url, name);
+    if (failures.length > 0) throw new AggregateError(failures, 'the suite did not clean up');
+  });
+  return { stores, org_id: randomUUID(), env: serverEnvironment(stores), onEnd: (cleanUp) => cleanUps.push(cleanUp) };
+}
+
+function serverEnvironment(stores: StoreUrls): Record<string, string> {
+  return {
+    NETRA_ENV: 'test',
+    NETRA_POSTGRES_URL: stores.postgres_url,
+    NETRA_CLICKHOUSE_URL: stores.clickhouse_url,
+    NETRA_REDIS_URL: stores.redis_url,
+    NETRA_REHEARSAL: 'on',
+  };
+}
