@@ -1,0 +1,235 @@
+import { z } from 'zod';
+
+/**
+ * What analytics verbs take and give. Counts of tokens (UInt64) and money (Decimal) are strings, exact; `calls` and
+ * ratios are numbers. Times are UTC, `YYYY-MM-DD HH:MM:SS.fffffff`, the way ClickHouse writes them.
+ */
+
+/** Part of the organisation's usage. `from` is included, `to` is not; nothing given = everything there is. */
+export const usageScope = z.object({
+  from: z.string().max(40).optional(),
+  to: z.string().max(40).optional(),
+  model: z.string().max(200).optional(),
+  feature: z.string().max(200).optional(),
+  user_id: z.string().max(200).optional(),
+  /** Rows at most; each query has its own default. */
+  limit: z.int().min(1).max(1000).optional(),
+});
+export type UsageScope = z.infer<typeof usageScope>;
+
+/** What was asked, so that any reader can ask it again: `params` are bound, never pasted into `text`. */
+export interface NamedQuery {
+  readonly name: string;
+  readonly text: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** An answer with its question. Every figure in a report names such a query. */
+export interface Answer<Row> {
+  readonly query: NamedQuery;
+  readonly rows: readonly Row[];
+}
+
+/** The measures that every grouping has. */
+export interface UsageMeasures {
+  readonly calls: number;
+  readonly errors: number;
+  readonly input_tokens: string;
+  readonly cached_input_tokens: string;
+  readonly output_tokens: string;
+  readonly cost_usd: string;
+}
+
+/** `first_at`, `last_at` are null when there are no calls. */
+export type TotalsRow = UsageMeasures & { readonly first_at: string | null; readonly last_at: string | null };
+export type DayRow = UsageMeasures & { readonly day: string };
+export type ModelRow = UsageMeasures & {
+  readonly model: string;
+  readonly avg_input_tokens: number;
+  readonly avg_output_tokens: number;
+};
+export type UserRow = UsageMeasures & {
+  readonly user_id: string;
+  /** This user's cost beside the median user's. */
+  readonly times_median_cost: number;
+  readonly median_cost_usd: string;
+};
+export type FeatureRow = UsageMeasures & {
+  readonly feature: string;
+  readonly models: readonly string[];
+  readonly users: number;
+};
+
+/** Which questions the data can answer: 0 rows with a column = the column is not there. */
+export interface CoverageRow {
+  readonly rows: number;
+  readonly days: number;
+  readonly first_at: string | null;
+  readonly last_at: string | null;
+  /** Days from the first call to the last, with fractions: what a figure is multiplied with to make a month. */
+  readonly span_days: number;
+  readonly with_model: number;
+  readonly with_user: number;
+  readonly with_feature: number;
+  readonly with_prompt_hash: number;
+  readonly with_prefix_hash: number;
+  readonly with_cached: number;
+  readonly with_latency: number;
+  readonly with_error: number;
+  readonly with_retry_of: number;
+  readonly with_cost: number;
+  readonly synthetic: number;
+}
+
+/** Prompt prefixes sent again and again. All calls but the first of a prefix could have read it from a cache. */
+export interface RepeatedPromptRow {
+  readonly feature: string;
+  readonly model: string;
+  /** Different prefixes that were sent at least twice. */
+  readonly prefixes: number;
+  readonly calls: number;
+  /** Length of the longest shared prefix: as reported, else the shortest input of its calls (an upper bound). */
+  readonly prefix_tokens: string;
+  readonly prefix_tokens_reported: boolean;
+  readonly input_tokens: string;
+  readonly cached_input_tokens: string;
+  /** Tokens paid at the full input price although an earlier call had sent the same prefix. */
+  readonly cacheable_tokens: string;
+  /** Those of calls within 5 minutes of the prefix's call before: what a short-lived cache keeps. */
+  readonly cacheable_tokens_5min: string;
+  readonly cost_usd: string;
+}
+
+/** The very same prompt to the same model, answered more than once (retries of failed calls are not counted). */
+export interface DuplicateRow {
+  readonly feature: string;
+  readonly model: string;
+  readonly prompts: number;
+  readonly calls: number;
+  readonly extra_calls: number;
+  readonly extra_input_tokens: string;
+  readonly extra_output_tokens: string;
+  /** What the calls after the first cost: saved in full by a response cache. */
+  readonly extra_cost_usd: string;
+}
+
+/** Calls whose input is far longer than usual for their feature and model, for no longer answer. */
+export interface OversizedRow {
+  readonly feature: string;
+  readonly model: string;
+  readonly calls: number;
+  readonly median_input_tokens: string;
+  readonly oversized_calls: number;
+  readonly oversized_input_tokens: string;
+  /** Σ (input − median input) over the oversized calls. */
+  readonly excess_input_tokens: string;
+  readonly oversized_cost_usd: string;
+}
+
+export type OutputHeavyRow = UsageMeasures & {
+  readonly feature: string;
+  readonly model: string;
+  readonly output_per_input: number;
+  readonly p50_output_tokens: string;
+  readonly p95_output_tokens: string;
+};
+
+/** Calls that failed and calls made again. Paid and of no use: the failed ones. */
+export interface RetryRow {
+  readonly feature: string;
+  readonly model: string;
+  readonly error: string;
+  readonly calls: number;
+  readonly failed_calls: number;
+  readonly failed_cost_usd: string;
+  readonly retry_calls: number;
+  readonly retry_cost_usd: string;
+  readonly failed_input_tokens: string;
+  readonly failed_output_tokens: string;
+}
+
+/** A feature by how much of it runs while nobody waits (22:00–06:00 UTC). */
+export interface OffPeakRow {
+  readonly feature: string;
+  readonly model: string;
+  readonly calls: number;
+  readonly users: number;
+  readonly off_peak_calls: number;
+  readonly off_peak_share: number;
+  readonly input_tokens: string;
+  readonly cached_input_tokens: string;
+  readonly output_tokens: string;
+  readonly cost_usd: string;
+  readonly off_peak_cost_usd: string;
+}
+
+/** Short questions with very short answers, per feature and model: what a smaller model does as well. */
+export type ShortCallRow = UsageMeasures & {
+  readonly feature: string;
+  readonly model: string;
+  /** Calls of the same feature and model of any length. */
+  readonly all_calls: number;
+  readonly p95_output_tokens: string;
+  readonly p95_input_tokens: string;
+};
+
+/** What a usage file may carry, by our names. `time`, `input_tokens` and `output_tokens` must be there. */
+export const usageColumns = [
+  'time',
+  'user',
+  'agent',
+  'feature',
+  'model',
+  'input_tokens',
+  'cached_input_tokens',
+  'output_tokens',
+  'cost_usd',
+  'status',
+  'error',
+  'latency_ms',
+  'request_id',
+  'prompt_hash',
+  'prefix_hash',
+  'prefix_tokens',
+  'retry_of',
+] as const;
+export type UsageColumn = (typeof usageColumns)[number];
+
+export const importOptions = z.object({
+  format: z.enum(['csv', 'jsonl']),
+  /** Our column → the file's column, e.g. `{ time: 'TIMESTAMP' }`. Columns not named here go by their own name. */
+  map: z.partialRecord(z.enum(usageColumns), z.string().min(1).max(200)).default({}),
+  /** Constants for files without such a column. */
+  model: z.string().min(1).max(200).optional(),
+  user: z.string().min(1).max(200).optional(),
+  /** Keep the good rows of a file that has bad ones. Without it one bad row means that nothing is kept. */
+  skip_bad: z.boolean().default(false),
+  /** The import's idempotency key: the same key and file again adds nothing and reports duplicates. */
+  key: z.string().min(1).max(255),
+  /** True for generated data: it is called synthetic wherever it shows. */
+  synthetic: z.boolean().default(false),
+});
+export type ImportOptions = z.input<typeof importOptions>;
+
+export interface RowError {
+  /** Line in the file, from 1; the header of a CSV is line 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface ImportResult {
+  readonly import_id: string;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly duplicates: number;
+  /** The first 100; `rejected` counts all. */
+  readonly errors: readonly RowError[];
+  /** Of the file's good rows, whether they were kept now or before. */
+  readonly totals: {
+    readonly calls: number;
+    readonly input_tokens: string;
+    readonly cached_input_tokens: string;
+    readonly output_tokens: string;
+    readonly cost_usd: string;
+  };
+}
