@@ -1,0 +1,25 @@
+export { appRole, deriveAppUrl } from './app-url.ts';
+export type { ClickHouse } from './clickhouse.ts';
+export { systemClock, type Clock } from './clock.ts';
+export { hashConfig, hashValue, type ConfigHashes } from './config-hash.ts';
+export { configKeys, environments, type ConfigKey, type Environment } from './config-keys.ts';
+export { loadConfig, type Config, type LoadedConfig } from './config.ts';
+export { systemIds, uuidV7, type Ids } from './ids.ts';
+export { openLog, redact, type Log, type LogLevel } from './log.ts';
+export { openMetrics, type Metrics } from './metrics.ts';
+export { ClickHouseError, openClickHouse } from './open-clickhouse.ts';
+export {
+  openPlatform,
+  postgresUrlFor,
+  type OpenPlatform,
+  type PlatformOptions,
+  type StoreUrls,
+} from './open-platform.ts';
+export { openPostgres, type PostgresOptions } from './open-postgres.ts';
+export { openRedis } from './open-redis.ts';
+export type { Ctx, Platform, Principal, Role } from './platform.ts';
+export type { Postgres, Statement, Transaction } from './postgres.ts';
+export { isConnectionLoss, PostgresError } from './postgres-errors.ts';
+export { openInProcessRedis } from './redis-in-process.ts';
+export type { Redis } from './redis.ts';
+export { settleConfig } from './settle-config.ts';
