@@ -23,12 +23,18 @@ const checks: readonly Check[] = [
   { name: 'format', program: 'oxfmt', args: ['--check'] },
 ];
 
-/** Runs all checks at once, prints what each found, and resolves true if every one passed. */
-export async function runChecks(options: { readonly fix: boolean }): Promise<boolean> {
+export interface CheckCount {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** Runs all checks at once, prints what each found, and resolves to how many passed. */
+export async function runChecks(options: { readonly fix: boolean }): Promise<CheckCount> {
   if (options.fix) await fixAll();
   const outcomes = await Promise.all(checks.map(runCheck));
   for (const outcome of outcomes) report(outcome);
-  return outcomes.every((outcome) => outcome.passed);
+  const passed = outcomes.filter((outcome) => outcome.passed).length;
+  return { passed, failed: outcomes.length - passed };
 }
 
 async function fixAll(): Promise<void> {
