@@ -1,0 +1,81 @@
+import type { Session } from '@netra/contract';
+import type { JWK } from 'jose';
+import type { Pool } from 'pg';
+import type { Platform, Principal } from '../platform/platform.ts';
+import { createApiKeyCache } from './api-key-cache.ts';
+import { authenticate } from './authenticate.ts';
+import { createUserByOperator } from './create-user-by-operator.ts';
+import { openAuth } from './open-auth.ts';
+import { refreshToken } from './refresh-token.ts';
+import type { AccountsRoom, AttemptLimits, Caller, Subscribe } from './room.ts';
+import { signIn } from './sign-in.ts';
+import { signOut } from './sign-out.ts';
+import { signUp } from './sign-up.ts';
+import { openSigningKeys } from './signing-keys.ts';
+
+export interface AccountsOptions {
+  readonly platform: Platform;
+  /** Logged in as netra_auth. The caller closes it. */
+  readonly auth_pool: Pool;
+  /** ≥ 32 bytes, the same on every node: encrypts the signing keys at rest. */
+  readonly secret: string;
+  readonly public_url: string;
+  readonly origins: readonly string[];
+  readonly signup_plan: string;
+  readonly subscribe: Subscribe;
+  /** `iss` and `aud` of tokens. Not the address: a token must outlive a restart on another port. */
+  readonly issuer?: string;
+  readonly limits?: Partial<AttemptLimits>;
+}
+
+interface PublicInput {
+  readonly caller: Caller;
+  readonly input: unknown;
+}
+
+/** The room as the others see it. */
+export interface Accounts {
+  authenticate(platform: Platform, token: string): Promise<Principal>;
+  signUp(call: PublicInput): Promise<Session>;
+  signIn(call: PublicInput): Promise<Session>;
+  refreshToken(call: PublicInput): Promise<Session>;
+  signOut(call: PublicInput): Promise<void>;
+  jwks(): Promise<{ readonly keys: readonly JWK[] }>;
+  createUserByOperator(call: {
+    readonly trace_id: string;
+    readonly input: unknown;
+  }): Promise<{ readonly org: string; readonly user: string; readonly token: string }>;
+}
+
+// An office behind one address signs in at nine; a guesser gets 120 guesses an hour on one account.
+const defaultLimits: AttemptLimits = { per_email: 10, per_address: 300, window_ms: 5 * 60_000 };
+
+/** Wires the room. Opens no connection and starts no timer: the first call does. */
+export function createAccounts(options: AccountsOptions): Accounts {
+  const room = openRoom(options);
+  return {
+    authenticate: (_platform, token) => authenticate(room, token),
+    signUp: (call) => signUp({ room, ...call }),
+    signIn: (call) => signIn({ room, ...call }),
+    refreshToken: (call) => refreshToken({ room, ...call }),
+    signOut: (call) => signOut({ room, ...call }),
+    jwks: () => room.signingKeys.jwks(),
+    createUserByOperator: (call) => createUserByOperator({ room, ...call }),
+  };
+}
+
+function openRoom(options: AccountsOptions): AccountsRoom {
+  const { platform, auth_pool: pool, secret, public_url, origins, issuer = 'netra' } = options;
+  return {
+    platform,
+    pool,
+    auth: openAuth({ pool, ids: platform.ids, log: platform.log, secret, public_url, origins }),
+    signingKeys: openSigningKeys({ pool, clock: platform.clock }),
+    apiKeys: createApiKeyCache(platform.clock),
+    subscribe: options.subscribe,
+    signup_plan: options.signup_plan,
+    issuer,
+    audience: issuer,
+    limits: { ...defaultLimits, ...options.limits },
+  };
+}

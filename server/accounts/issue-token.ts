@@ -1,0 +1,13 @@
+import type { AccountsRoom } from './room.ts';
+import type { Membership } from './sql/memberships.ts';
+import { tokenTtl_s, type TokenClaims } from './token-claims.ts';
+
+/** Signs an access token for a membership that the caller has just read. `ttl_s` seconds of life. */
+export async function issueToken(room: AccountsRoom, member: Membership, ttl_s: number = tokenTtl_s): Promise<string> {
+  const iat = Math.floor(room.platform.clock.nowMs() / 1000);
+  const claims: TokenClaims = { sub: member.user_id, org: member.org_id, role: member.role, iat, exp: iat + ttl_s };
+  const { token } = await room.auth.api.signJWT({
+    body: { payload: { ...claims, iss: room.issuer, aud: room.audience } },
+  });
+  return token;
+}

@@ -1,0 +1,86 @@
+import { runWithTransaction } from '@better-auth/core/context';
+import { NetraError } from '@netra/contract';
+import { isAPIError } from 'better-auth/api';
+import type { AccountsRoom } from './room.ts';
+import { membershipsOf, type Membership } from './sql/memberships.ts';
+import { correctUnprovisioned } from './sql/orgs.ts';
+import { rows } from './sql/rows.ts';
+
+export interface Registration {
+  readonly email: string;
+  readonly password: string;
+  readonly name: string;
+  readonly org: string;
+  readonly plan: string;
+}
+
+export interface Registered {
+  readonly user_id: string;
+  /** The session's token. */
+  readonly session: string;
+}
+
+/**
+ * User, password, session, organisation and owner in one transaction; null if the address is taken (which the unique
+ * index decides, so of two sign-ups at once one gets null).
+ */
+export async function registerUser(room: AccountsRoom, input: Registration): Promise<Registered | null> {
+  const { adapter } = await room.auth.$context;
+  const { email, password, name } = input;
+  try {
+    return await runWithTransaction(adapter, async () => {
+      const { user, token } = await room.auth.api.signUpEmail({ body: { email, password, name } });
+      if (token === null) throw new NetraError('internal', 'Sign-up made no session');
+      await createOrganization(room, user.id, input);
+      return { user_id: user.id, session: token };
+    });
+  } catch (error) {
+    if (isTaken(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * The membership that a registration means: the organisation of that name which the user owns. One that was never
+ * completed takes the name and plan of this try; without any, one is made. Throws `conflict` if they own another.
+ */
+export async function foundedBy(room: AccountsRoom, user_id: string, input: Registration): Promise<Membership> {
+  const owned = await ownedBy(room, user_id);
+  const same = owned.find(({ org_name }) => org_name === input.org);
+  if (same?.provisioned || same?.plan === input.plan) return same;
+  const unfinished = same ?? owned.find(({ provisioned }) => !provisioned);
+  if (unfinished) {
+    await rows(room.pool, correctUnprovisioned(unfinished.org_id, input.org, input.plan));
+    return { ...unfinished, org_name: input.org, plan: input.plan };
+  }
+  if (owned.length > 0) throw addressTaken();
+  await createOrganization(room, user_id, input);
+  const [made] = await ownedBy(room, user_id);
+  if (!made) throw new NetraError('internal', 'The organisation just made is not there');
+  return made;
+}
+
+async function ownedBy(room: AccountsRoom, user_id: string): Promise<Membership[]> {
+  const memberships = await rows<Membership>(room.pool, membershipsOf(user_id));
+  return memberships.filter(({ role }) => role === 'owner');
+}
+
+/** An organisation and its owner. The slug is the user's id: unique, so that two tries at once found one, not two. */
+async function createOrganization(room: AccountsRoom, user_id: string, { org, plan }: Registration): Promise<void> {
+  try {
+    await room.auth.api.createOrganization({ body: { name: org, slug: user_id, userId: user_id, plan } });
+  } catch (error) {
+    if (isAPIError(error) && error.body?.code === 'ORGANIZATION_ALREADY_EXISTS') throw addressTaken();
+    throw error;
+  }
+}
+
+export function addressTaken(): NetraError {
+  return new NetraError('conflict', 'This e-mail address has an account already: sign in instead');
+}
+
+/** Taken before, or by a sign-up that committed while this one ran. */
+function isTaken(error: unknown): boolean {
+  const code: unknown = isAPIError(error) ? error.body?.code : undefined;
+  return code === 'USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL' || code === 'FAILED_TO_CREATE_USER';
+}

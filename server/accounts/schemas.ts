@@ -1,0 +1,23 @@
+import { signInBody, signUpBody } from '@netra/contract';
+import { z } from 'zod';
+import { maxTokenTtl_s } from './token-claims.ts';
+
+/** Addresses are compared without case, and stored in lower case. */
+const email = z.email().max(254).toLowerCase();
+
+export const signUpInput = signUpBody.extend({ email });
+export const signInInput = signInBody.extend({ email, org: z.uuid().optional() });
+
+export const operatorUserInput = z.object({
+  email,
+  org: z.string().trim().min(1).max(200),
+  plan: z.string().min(1).max(64),
+  ttl_s: z
+    .number()
+    .int()
+    .positive()
+    .max(maxTokenTtl_s)
+    .default(24 * 3600),
+  name: z.string().trim().min(1).max(200).optional(),
+  password: z.string().min(12).max(128).optional(),
+});
