@@ -1,0 +1,26 @@
+-- breaking: removes every wallet, grant, hold and transfer
+drop function netra.check_books();
+drop function netra.orgs_due(int);
+drop function netra.hold_of_key(uuid, text);
+drop function netra.read_balance(uuid);
+drop function netra.expire_grants(uuid);
+drop function netra.grant_credits(uuid, uuid, bigint, text, smallint, timestamptz, text, text, uuid, timestamptz);
+drop function netra.settle_hold(uuid, uuid, bigint, text, text);
+drop function netra.capture_hold(uuid, uuid, bigint, text, text);
+drop function netra.ready_capture(uuid, uuid, bigint, text, text, text);
+drop function netra.cover_overage(uuid, netra.hold, bigint, text, text);
+drop function netra.extend_hold(uuid, uuid, bigint, text);
+drop function netra.place_hold(uuid, uuid, bigint, text, text, uuid, text);
+drop function netra.burn_grants(uuid, int, uuid, bigint);
+drop function netra.refuse_hold(uuid, uuid, text, text);
+drop function netra.refuse_credits(uuid, bigint, bigint);
+drop function netra.refuse_amount(bigint);
+drop function netra.retry_movement();
+drop function netra.same_request(netra.transfer, uuid, bigint, text, text, uuid);
+drop view netra.entry;
+drop table netra.transfer;
+drop table netra.hold_grant;
+drop table netra.hold;
+drop table netra.credit_grant;
+drop table netra.wallet;
+drop function netra.refuse_rewrite();

@@ -1,0 +1,759 @@
+-- not breaking: adds wallets, grants, holds and transfers
+-- The ledger, double entry per organisation. A transfer is one row with a column for each account, so "its entries
+-- sum to zero" (M1) is a CHECK that no writer can get around, and a movement writes one row instead of one a side;
+-- the view netra.entry shows the sides. Only the organisation's own wallet row is ever locked: the system side
+-- (issued, spent, expired, debt) exists only as columns of append-only rows.
+--
+-- Lock order, everywhere: subscription, hold, wallet, grants. No cycle, so no deadlock.
+-- Money moves only through the functions below, which run as netra_ledger; netra_app can read, nothing more.
+
+create table netra.wallet (
+  org_id          uuid not null references netra.org (org_id),
+  wallet_id       int not null default 0,
+  available_micro bigint not null default 0,
+  held_micro      bigint not null default 0 check (held_micro >= 0),
+  -- Spent beyond all credits; the next grant pays it first.
+  debt_micro      bigint not null default 0 check (debt_micro >= 0),
+  -- Credits that may not be spent. A credit line is a grant of its own, never a negative floor.
+  floor_micro     bigint not null default 0 check (floor_micro >= 0),
+  -- Counts the transfers: the balance after transfer n can be replayed from entries 1…n.
+  version         bigint not null default 0 check (version >= 0),
+  primary key (org_id, wallet_id),
+  check (available_micro >= 0)
+) with (fillfactor = 50);
+
+create table netra.credit_grant (
+  org_id          uuid not null,
+  grant_id        uuid not null,
+  wallet_id       int not null default 0,
+  source          text not null check (source in ('plan', 'upgrade', 'purchase', 'promotion', 'adjustment')),
+  -- Burnt in this order: priority, soonest expiry, oldest, promotional before paid.
+  priority        smallint not null,
+  expires_at      timestamptz not null default 'infinity',
+  effective_at    timestamptz not null default now(),
+  granted_micro   bigint not null check (granted_micro > 0),
+  spent_micro     bigint not null default 0 check (spent_micro >= 0),
+  held_micro      bigint not null default 0 check (held_micro >= 0),
+  remaining_micro bigint not null check (remaining_micro >= 0),
+  expired_micro   bigint not null default 0 check (expired_micro >= 0),
+  -- False once nothing remains and nothing is held: history, out of the way of the burn.
+  live            boolean not null default true,
+  subscription_id uuid,
+  period_start    timestamptz,
+  reason          text not null,
+  primary key (org_id, grant_id),
+  foreign key (org_id, wallet_id) references netra.wallet (org_id, wallet_id),
+  -- M3
+  check (granted_micro = spent_micro + held_micro + remaining_micro + expired_micro),
+  check (live or (remaining_micro = 0 and held_micro = 0))
+) with (fillfactor = 50);
+create index credit_grant_burn on netra.credit_grant (org_id, wallet_id, priority, expires_at, effective_at)
+  where live;
+create index credit_grant_due on netra.credit_grant (expires_at) where live and expires_at < 'infinity';
+-- A plan's credits are given once a period, whatever races.
+create unique index credit_grant_once on netra.credit_grant (org_id, subscription_id, period_start)
+  where source = 'plan';
+
+create table netra.hold (
+  org_id         uuid not null,
+  hold_id        uuid not null,
+  wallet_id      int not null default 0,
+  run_id         uuid,
+  agent          text,
+  reason         text not null,
+  state          text not null default 'active' check (state in ('active', 'settled')),
+  -- Totals over the hold's life. Outstanding = held − spent − released.
+  held_micro     bigint not null check (held_micro >= 0),
+  spent_micro    bigint not null default 0 check (spent_micro >= 0),
+  released_micro bigint not null default 0 check (released_micro >= 0),
+  -- The part of held that no grant covers.
+  debt_micro     bigint not null default 0 check (debt_micro >= 0),
+  created_at     timestamptz not null default now(),
+  ended_at       timestamptz,
+  primary key (org_id, hold_id),
+  -- M2: nothing is outstanding once a hold has ended, and nothing is released before.
+  check (case state when 'active' then spent_micro <= held_micro and released_micro = 0 and ended_at is null
+                    else spent_micro + released_micro = held_micro and ended_at is not null end)
+) with (fillfactor = 70);
+
+-- The receipt of a hold: which grants it took from, and so where a release goes back to.
+create table netra.hold_grant (
+  org_id         uuid not null,
+  hold_id        uuid not null,
+  grant_id       uuid not null,
+  ordinal        smallint not null,
+  held_micro     bigint not null check (held_micro > 0),
+  spent_micro    bigint not null default 0 check (spent_micro >= 0),
+  released_micro bigint not null default 0 check (released_micro >= 0),
+  primary key (org_id, hold_id, grant_id),
+  check (spent_micro + released_micro <= held_micro)
+) with (fillfactor = 70);
+
+create table netra.transfer (
+  org_id                uuid not null,
+  wallet_id             int not null default 0,
+  version               bigint not null,
+  at                    timestamptz not null default now(),
+  kind                  text not null
+    check (kind in ('grant', 'hold', 'extend', 'capture', 'settle', 'overage', 'expire')),
+  key                   text not null check (length(key) between 1 and 300),
+  -- The arguments that the key stands for: the same key with others is a conflict.
+  requested_micro       bigint not null,
+  reason                text not null,
+  agent                 text,
+  run_id                uuid,
+  hold_id               uuid,
+  grant_id              uuid,
+  -- The entries: what this transfer adds to each account.
+  available_micro       bigint not null default 0,
+  held_micro            bigint not null default 0,
+  issued_micro          bigint not null default 0 check (issued_micro <= 0),
+  spent_micro           bigint not null default 0 check (spent_micro >= 0),
+  expired_micro         bigint not null default 0 check (expired_micro >= 0),
+  debt_micro            bigint not null default 0,
+  available_after_micro bigint not null,
+  held_after_micro      bigint not null,
+  debt_after_micro      bigint not null,
+  primary key (org_id, wallet_id, version),
+  unique (org_id, kind, key),
+  -- M1
+  check (available_micro + held_micro + issued_micro + spent_micro + expired_micro + debt_micro = 0)
+);
+
+-- The sides of each transfer. `balance_micro` is the balance after it, for the accounts that the wallet carries.
+create view netra.entry with (security_invoker = true) as
+  select t.org_id, t.wallet_id, t.version, t.at, a.account, a.amount_micro, a.balance_micro
+    from netra.transfer t
+   cross join lateral (values
+     ('available', t.available_micro, t.available_after_micro),
+     ('held', t.held_micro, t.held_after_micro),
+     ('debt', t.debt_micro, -t.debt_after_micro),
+     ('issued', t.issued_micro, null),
+     ('spent', t.spent_micro, null),
+     ('expired', t.expired_micro, null)
+   ) a (account, amount_micro, balance_micro)
+   where a.amount_micro <> 0;
+
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['wallet', 'credit_grant', 'hold', 'hold_grant', 'transfer'] loop
+    execute format('alter table netra.%I enable row level security', v_table);
+    execute format('alter table netra.%I force row level security', v_table);
+    execute format('create policy tenant on netra.%I to netra_app, netra_ledger using (org_id = netra.current_org()) '
+                   'with check (org_id = netra.current_org())', v_table);
+    execute format('create policy system on netra.%I for select to netra_system using (true)', v_table);
+    execute format('grant select on netra.%I to netra_app, netra_system', v_table);
+    execute format('grant select, insert%s on netra.%I to netra_ledger',
+                   case when v_table = 'transfer' then '' else ', update' end, v_table);
+  end loop;
+end
+$$;
+grant select on netra.entry to netra_app, netra_system;
+
+-- History is not edited: no grant allows it, and this stops an owner or superuser as well.
+create function netra.refuse_rewrite() returns trigger
+  language plpgsql as $$
+begin
+  raise exception 'netra.% is append-only: correct a movement with another one', tg_table_name
+    using errcode = 'restrict_violation';
+end
+$$;
+create trigger immutable before update or delete or truncate on netra.transfer
+  for each statement execute function netra.refuse_rewrite();
+
+-- Refuses unless the recorded movement of this key was asked for with the same arguments.
+create function netra.same_request(p_prior netra.transfer, p_hold uuid, p_requested_micro bigint, p_reason text,
+                                   p_agent text, p_run uuid) returns void
+  language plpgsql as $$
+begin
+  if (p_prior.hold_id, p_prior.requested_micro, p_prior.reason, p_prior.agent, p_prior.run_id)
+     is distinct from (p_hold, p_requested_micro, p_reason, p_agent, p_run) then
+    perform netra.refuse('idempotency_key_reused', 'This key was used for another movement.',
+                         jsonb_build_object('key', p_prior.key));
+  end if;
+end
+$$;
+
+create function netra.refuse_amount(p_amount_micro bigint) returns void
+  language plpgsql as $$
+begin
+  perform netra.refuse('invalid_request', 'An amount is a whole number of micro-credits, zero or more.',
+                       jsonb_build_object('amount_micro', p_amount_micro::text));
+end
+$$;
+
+-- `p_taken_micro` is what this movement has already taken from the wallet: it is undone with the refusal.
+create function netra.refuse_credits(p_org uuid, p_needed_micro bigint, p_taken_micro bigint) returns void
+  language plpgsql as $$
+declare
+  v_balance_micro bigint := p_taken_micro
+    + coalesce((select b.available_micro from netra.read_balance(p_org) b), 0);
+begin
+  perform netra.refuse('insufficient_credits',
+    format('This needs %s credits; %s are available.', round(p_needed_micro / 1e6, 2), round(v_balance_micro / 1e6, 2)),
+    jsonb_build_object('needed_micro', p_needed_micro::text, 'balance_micro', v_balance_micro::text,
+                       'limit', 'credits', 'used', v_balance_micro::text, 'max', p_needed_micro::text,
+                       'plan_that_lifts_it', netra.plan_that_lifts('credits_micro', p_needed_micro)));
+end
+$$;
+
+-- Why a hold could not be moved: the same request has just done it, it is not there, or it has ended.
+create function netra.refuse_hold(p_org uuid, p_hold uuid, p_kind text, p_key text) returns void
+  language plpgsql as $$
+declare
+  v_state text := (select h.state from netra.hold h where h.org_id = p_org and h.hold_id = p_hold);
+begin
+  if exists (select from netra.transfer t where t.org_id = p_org and t.kind = p_kind and t.key = p_key) then
+    perform netra.retry_movement();
+  elsif v_state is null then
+    perform netra.refuse('not_found', 'There is no such hold.', jsonb_build_object('hold', p_hold));
+  end if;
+  perform netra.refuse('conflict', 'This hold has ended.', jsonb_build_object('hold', p_hold));
+end
+$$;
+
+-- Lost a race with a movement of the same key or hold: the caller's retry finds the winner's result.
+create function netra.retry_movement() returns void
+  language plpgsql as $$
+begin
+  raise exception 'a concurrent movement of the same hold or key committed first' using errcode = '40001';
+end
+$$;
+
+-- Takes up to `p_amount_micro` from the wallet's grants in burn order and writes it on the hold's receipt. The caller
+-- holds the wallet's row. Returns what there was to take.
+create function netra.burn_grants(p_org uuid, p_wallet int, p_hold uuid, p_amount_micro bigint) returns bigint
+  language plpgsql as $$
+declare
+  v_taken_micro bigint;
+begin
+  with stock as (
+    select g.grant_id, g.remaining_micro, sum(g.remaining_micro) over burn as upto_micro, row_number() over burn as ordinal
+      from netra.credit_grant g
+     where g.org_id = p_org and g.wallet_id = p_wallet and g.live and g.expires_at > now() and g.remaining_micro > 0
+    window burn as (order by g.priority, g.expires_at, g.effective_at, g.source = 'purchase', g.grant_id
+                    rows unbounded preceding)
+  ), burn as (
+    select s.grant_id, s.ordinal,
+           least(s.remaining_micro, p_amount_micro - (s.upto_micro - s.remaining_micro))::bigint as take_micro
+      from stock s where s.upto_micro - s.remaining_micro < p_amount_micro
+  ), taken as (
+    update netra.credit_grant g
+       set remaining_micro = g.remaining_micro - b.take_micro, held_micro = g.held_micro + b.take_micro
+      from burn b where g.org_id = p_org and g.grant_id = b.grant_id
+  ), last as (
+    select coalesce(max(r.ordinal), 0) as ordinal from netra.hold_grant r
+     where r.org_id = p_org and r.hold_id = p_hold
+  ), receipt as (
+    insert into netra.hold_grant as r (org_id, hold_id, grant_id, ordinal, held_micro)
+    select p_org, p_hold, b.grant_id, l.ordinal + b.ordinal, b.take_micro from burn b cross join last l
+    on conflict (org_id, hold_id, grant_id) do update set held_micro = r.held_micro + excluded.held_micro
+  )
+  select coalesce(sum(b.take_micro), 0) into v_taken_micro from burn b;
+  return v_taken_micro;
+end
+$$;
+
+-- Reserves credits: available → held. Refuses insufficient_credits. Idempotent by key; the hold's own id is not part
+-- of the request, so a caller that retries may make a new one.
+create function netra.place_hold(p_org uuid, p_hold uuid, p_amount_micro bigint, p_reason text, p_agent text,
+                                 p_run uuid, p_key text)
+  returns table (balance_micro bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_prior netra.transfer;
+  v_wallet netra.wallet;
+  v_covered boolean;
+  v_written boolean;
+begin
+  perform netra.enter_org(p_org);
+  select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'hold' and t.key = p_key;
+  if found then
+    perform netra.same_request(v_prior, v_prior.hold_id, p_amount_micro, p_reason, p_agent, p_run);
+    return query select v_prior.available_after_micro;
+    return;
+  end if;
+  if p_amount_micro is null or p_amount_micro < 0 then perform netra.refuse_amount(p_amount_micro); end if;
+
+  -- Takes the lock and makes the check in one statement; whoever comes later waits here and sees the new balance.
+  update netra.wallet w
+     set available_micro = w.available_micro - p_amount_micro, held_micro = w.held_micro + p_amount_micro,
+         version = w.version + 1
+   where w.org_id = p_org and w.wallet_id = 0 and w.available_micro - p_amount_micro >= w.floor_micro
+  returning * into v_wallet;
+  if not found then perform netra.refuse_credits(p_org, p_amount_micro, 0); end if;
+
+  -- The common case, one grant that suffices, in one statement. It runs after the lock, so its snapshot is current.
+  with stock as (
+    select g.grant_id, g.remaining_micro from netra.credit_grant g
+     where g.org_id = p_org and g.wallet_id = 0 and g.live and g.expires_at > now() and g.remaining_micro > 0
+     order by g.priority, g.expires_at, g.effective_at, g.source = 'purchase', g.grant_id limit 1
+  ), taken as (
+    update netra.credit_grant g
+       set remaining_micro = g.remaining_micro - p_amount_micro, held_micro = g.held_micro + p_amount_micro
+      from stock s
+     where p_amount_micro > 0 and g.org_id = p_org and g.grant_id = s.grant_id and s.remaining_micro >= p_amount_micro
+    returning g.grant_id
+  ), receipt as (
+    insert into netra.hold_grant (org_id, hold_id, grant_id, ordinal, held_micro)
+    select p_org, p_hold, k.grant_id, 1, p_amount_micro from taken k
+  ), opened as (
+    insert into netra.hold (org_id, hold_id, run_id, agent, reason, held_micro)
+    values (p_org, p_hold, p_run, p_agent, p_reason, p_amount_micro)
+  ), moved as (
+    insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason, agent, run_id, hold_id,
+      available_micro, held_micro, available_after_micro, held_after_micro, debt_after_micro)
+    values (p_org, 0, v_wallet.version, 'hold', p_key, p_amount_micro, p_reason, p_agent, p_run, p_hold,
+      -p_amount_micro, p_amount_micro, v_wallet.available_micro, v_wallet.held_micro, v_wallet.debt_micro)
+    on conflict (org_id, kind, key) do nothing
+    returning true
+  )
+  select exists (select from taken), exists (select from moved) into v_covered, v_written;
+  if not v_written then perform netra.retry_movement(); end if;
+  if not v_covered and p_amount_micro > 0
+     and netra.burn_grants(p_org, 0, p_hold, p_amount_micro) < p_amount_micro then
+    -- The wallet still counts a grant that has just expired.
+    perform netra.refuse_credits(p_org, p_amount_micro, p_amount_micro);
+  end if;
+  return query select v_wallet.available_micro;
+end
+$$;
+
+-- Grows an active hold: available → held, on the same receipt. Refuses insufficient_credits, conflict, not_found.
+create function netra.extend_hold(p_org uuid, p_hold uuid, p_by_micro bigint, p_key text)
+  returns table (balance_micro bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_prior netra.transfer;
+  v_hold netra.hold;
+  v_wallet netra.wallet;
+begin
+  perform netra.enter_org(p_org);
+  select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'extend' and t.key = p_key;
+  if found then
+    perform netra.same_request(v_prior, p_hold, p_by_micro, v_prior.reason, v_prior.agent, v_prior.run_id);
+    return query select v_prior.available_after_micro;
+    return;
+  end if;
+  if p_by_micro is null or p_by_micro < 0 then perform netra.refuse_amount(p_by_micro); end if;
+
+  update netra.hold h set held_micro = h.held_micro + p_by_micro
+   where h.org_id = p_org and h.hold_id = p_hold and h.state = 'active' returning * into v_hold;
+  if not found then perform netra.refuse_hold(p_org, p_hold, 'extend', p_key); end if;
+  update netra.wallet w
+     set available_micro = w.available_micro - p_by_micro, held_micro = w.held_micro + p_by_micro,
+         version = w.version + 1
+   where w.org_id = p_org and w.wallet_id = v_hold.wallet_id and w.available_micro - p_by_micro >= w.floor_micro
+  returning * into v_wallet;
+  if not found then perform netra.refuse_credits(p_org, p_by_micro, 0); end if;
+  if netra.burn_grants(p_org, v_hold.wallet_id, p_hold, p_by_micro) < p_by_micro then
+    perform netra.refuse_credits(p_org, p_by_micro, p_by_micro);
+  end if;
+  insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason, agent, run_id, hold_id,
+    available_micro, held_micro, available_after_micro, held_after_micro, debt_after_micro)
+  values (p_org, v_hold.wallet_id, v_wallet.version, 'extend', p_key, p_by_micro, v_hold.reason, v_hold.agent,
+    v_hold.run_id, p_hold, -p_by_micro, p_by_micro, v_wallet.available_micro, v_wallet.held_micro, v_wallet.debt_micro)
+  on conflict (org_id, kind, key) do nothing;
+  if not found then perform netra.retry_movement(); end if;
+  return query select v_wallet.available_micro;
+end
+$$;
+
+-- Grows a hold to cover a capture beyond it, so that work done is never dropped: first from what is available above
+-- the floor, and what is not there becomes debt under the same run, which the next grant pays. The caller has locked
+-- the hold.
+create function netra.cover_overage(p_org uuid, p_hold netra.hold, p_over_micro bigint, p_reason text, p_key text)
+  returns void
+  language plpgsql as $$
+declare
+  v_wallet netra.wallet;
+  v_taken_micro bigint;
+  v_debt_micro bigint;
+begin
+  select * into strict v_wallet from netra.wallet w
+   where w.org_id = p_org and w.wallet_id = p_hold.wallet_id for update;
+  v_taken_micro := netra.burn_grants(p_org, p_hold.wallet_id, p_hold.hold_id,
+                                     greatest(0, least(p_over_micro, v_wallet.available_micro - v_wallet.floor_micro)));
+  v_debt_micro := p_over_micro - v_taken_micro;
+  update netra.wallet w
+     set available_micro = w.available_micro - v_taken_micro, held_micro = w.held_micro + p_over_micro,
+         debt_micro = w.debt_micro + v_debt_micro, version = w.version + 1
+   where w.org_id = p_org and w.wallet_id = p_hold.wallet_id returning * into v_wallet;
+  update netra.hold h set held_micro = h.held_micro + p_over_micro, debt_micro = h.debt_micro + v_debt_micro
+   where h.org_id = p_org and h.hold_id = p_hold.hold_id;
+  insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason, agent, run_id, hold_id,
+    available_micro, held_micro, debt_micro, available_after_micro, held_after_micro, debt_after_micro)
+  values (p_org, p_hold.wallet_id, v_wallet.version, 'overage', p_key, p_over_micro, p_reason, p_hold.agent,
+    p_hold.run_id, p_hold.hold_id, -v_taken_micro, p_over_micro, -v_debt_micro, v_wallet.available_micro,
+    v_wallet.held_micro, v_wallet.debt_micro)
+  on conflict (org_id, kind, key) do nothing;
+  if not found then perform netra.retry_movement(); end if;
+end
+$$;
+
+-- Locks the active hold and makes sure that it covers a capture; refuses what is not an active hold.
+create function netra.ready_capture(p_org uuid, p_hold uuid, p_amount_micro bigint, p_reason text, p_kind text,
+                                    p_key text) returns void
+  language plpgsql as $$
+declare
+  v_hold netra.hold;
+begin
+  if p_amount_micro is null or p_amount_micro < 0 then perform netra.refuse_amount(p_amount_micro); end if;
+  select * into v_hold from netra.hold h
+   where h.org_id = p_org and h.hold_id = p_hold and h.state = 'active' for update;
+  if not found then perform netra.refuse_hold(p_org, p_hold, p_kind, p_key); end if;
+  if p_amount_micro > v_hold.held_micro - v_hold.spent_micro then
+    perform netra.cover_overage(p_org, v_hold, p_amount_micro - (v_hold.held_micro - v_hold.spent_micro), p_reason,
+                                p_kind || ':' || p_key);
+  end if;
+end
+$$;
+
+-- Charges part of a hold that stays open: held → spent, one transfer with reason, agent and run.
+create function netra.capture_hold(p_org uuid, p_hold uuid, p_amount_micro bigint, p_reason text, p_key text)
+  returns table (held_micro bigint, spent_micro bigint, balance_micro bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_prior netra.transfer;
+begin
+  perform netra.enter_org(p_org);
+  select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'capture' and t.key = p_key;
+  if found then
+    perform netra.same_request(v_prior, p_hold, p_amount_micro, p_reason, v_prior.agent, v_prior.run_id);
+    return query select h.held_micro, h.spent_micro, v_prior.available_after_micro
+      from netra.hold h where h.org_id = p_org and h.hold_id = p_hold;
+    return;
+  end if;
+  perform netra.ready_capture(p_org, p_hold, p_amount_micro, p_reason, 'capture', p_key);
+  return query
+  with h as (
+    update netra.hold h set spent_micro = h.spent_micro + p_amount_micro
+     where h.org_id = p_org and h.hold_id = p_hold and h.state = 'active'
+    returning h.*
+  ), w as (
+    update netra.wallet w set held_micro = w.held_micro - p_amount_micro, version = w.version + 1
+      from h where w.org_id = p_org and w.wallet_id = h.wallet_id
+    returning w.*
+  ), receipt as (
+    select r.grant_id,
+           least(r.held_micro - r.spent_micro, greatest(0, p_amount_micro - (sum(r.held_micro - r.spent_micro) over burn
+             - (r.held_micro - r.spent_micro))))::bigint as spend_micro
+      from netra.hold_grant r where r.org_id = p_org and r.hold_id = p_hold
+    window burn as (order by r.ordinal rows unbounded preceding)
+  ), signed as (
+    update netra.hold_grant r set spent_micro = r.spent_micro + c.spend_micro
+      from receipt c where r.org_id = p_org and r.hold_id = p_hold and r.grant_id = c.grant_id and c.spend_micro > 0
+  ), burnt as (
+    update netra.credit_grant g
+       set held_micro = g.held_micro - c.spend_micro, spent_micro = g.spent_micro + c.spend_micro,
+           live = g.remaining_micro > 0 or g.held_micro > c.spend_micro
+      from receipt c where g.org_id = p_org and g.grant_id = c.grant_id and c.spend_micro > 0
+  ), moved as (
+    insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason, agent, run_id, hold_id,
+      held_micro, spent_micro, available_after_micro, held_after_micro, debt_after_micro)
+    select p_org, h.wallet_id, w.version, 'capture', p_key, p_amount_micro, p_reason, h.agent, h.run_id, p_hold,
+           -p_amount_micro, p_amount_micro, w.available_micro, w.held_micro, w.debt_micro
+      from h cross join w
+    on conflict (org_id, kind, key) do nothing
+    returning true
+  )
+  select h.held_micro, h.spent_micro, w.available_micro from h cross join w cross join moved;
+  if not found then perform netra.retry_movement(); end if;
+end
+$$;
+
+-- Ends a hold in one transfer: `p_capture_micro` is charged (held → spent), the rest goes back to the grants of its
+-- receipt (held → available). Returns the totals of the hold's life and the balance after. The same key again gives
+-- the same answer; another key on an ended hold is a conflict.
+create function netra.settle_hold(p_org uuid, p_hold uuid, p_capture_micro bigint, p_reason text, p_key text)
+  returns table (held_micro bigint, spent_micro bigint, released_micro bigint, balance_micro bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_prior netra.transfer;
+begin
+  perform netra.enter_org(p_org);
+  -- The first pass is one statement. It changes nothing if the hold is not active, covers less than the capture, or
+  -- moved while the statement waited for its row (the receipt it read is then old); the second pass has the row locked.
+  for v_pass in 1..2 loop
+    select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'settle' and t.key = p_key;
+    if found then
+      perform netra.same_request(v_prior, p_hold, p_capture_micro, p_reason, v_prior.agent, v_prior.run_id);
+      return query select h.held_micro, h.spent_micro, h.released_micro, v_prior.available_after_micro
+        from netra.hold h where h.org_id = p_org and h.hold_id = p_hold;
+      return;
+    end if;
+    if v_pass = 2 then
+      perform netra.ready_capture(p_org, p_hold, p_capture_micro, p_reason, 'settle', p_key);
+    end if;
+    return query
+    with h as (
+      update netra.hold h
+         set state = 'settled', ended_at = now(), spent_micro = h.spent_micro + p_capture_micro,
+             released_micro = h.held_micro - h.spent_micro - p_capture_micro
+       where h.org_id = p_org and h.hold_id = p_hold and h.state = 'active'
+         and p_capture_micro between 0 and h.held_micro - h.spent_micro
+         and (v_pass = 2 or h.held_micro - h.spent_micro = (
+               select coalesce(sum(r.held_micro - r.spent_micro), 0) from netra.hold_grant r
+                where r.org_id = p_org and r.hold_id = p_hold))
+      returning h.*
+    ), w as (
+      update netra.wallet w
+         set available_micro = w.available_micro + h.released_micro,
+             held_micro = w.held_micro - h.released_micro - p_capture_micro, version = w.version + 1
+        from h where w.org_id = p_org and w.wallet_id = h.wallet_id
+      returning w.*
+    ), receipt as (
+      select r.grant_id, r.held_micro - r.spent_micro as open_micro,
+             least(r.held_micro - r.spent_micro, greatest(0, p_capture_micro - (sum(r.held_micro - r.spent_micro)
+               over burn - (r.held_micro - r.spent_micro))))::bigint as spend_micro
+        from netra.hold_grant r where r.org_id = p_org and r.hold_id = p_hold
+      window burn as (order by r.ordinal rows unbounded preceding)
+    ), signed as (
+      update netra.hold_grant r
+         set spent_micro = r.spent_micro + c.spend_micro, released_micro = c.open_micro - c.spend_micro
+        from receipt c, h where r.org_id = p_org and r.hold_id = p_hold and r.grant_id = c.grant_id
+    ), returned as (
+      update netra.credit_grant g
+         set held_micro = g.held_micro - c.open_micro, spent_micro = g.spent_micro + c.spend_micro,
+             remaining_micro = g.remaining_micro + c.open_micro - c.spend_micro,
+             live = g.remaining_micro + c.open_micro - c.spend_micro > 0 or g.held_micro > c.open_micro
+        from receipt c, h where g.org_id = p_org and g.grant_id = c.grant_id
+    ), moved as (
+      insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason, agent, run_id,
+        hold_id, available_micro, held_micro, spent_micro, available_after_micro, held_after_micro, debt_after_micro)
+      select p_org, h.wallet_id, w.version, 'settle', p_key, p_capture_micro, p_reason, h.agent, h.run_id,
+             p_hold, h.released_micro, -h.released_micro - p_capture_micro, p_capture_micro, w.available_micro,
+             w.held_micro, w.debt_micro
+        from h cross join w
+      on conflict (org_id, kind, key) do nothing
+      returning true
+    )
+    select h.held_micro, h.spent_micro, h.released_micro, w.available_micro from h cross join w cross join moved;
+    if found then return; end if;
+  end loop;
+  perform netra.retry_movement();
+end
+$$;
+
+-- Gives credits: issued → available, less what a debt takes first. `granted_micro` is zero when the key was known.
+create function netra.grant_credits(p_org uuid, p_grant uuid, p_amount_micro bigint, p_source text,
+    p_priority smallint, p_expires_at timestamptz, p_reason text, p_key text,
+    p_subscription uuid default null, p_period_start timestamptz default null)
+  returns table (grant_id uuid, granted_micro bigint, balance_micro bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_prior netra.transfer;
+  v_wallet netra.wallet;
+  v_repaid_micro bigint;
+begin
+  perform netra.enter_org(p_org);
+  if p_amount_micro is null or p_amount_micro <= 0 or p_expires_at <= now() then
+    perform netra.refuse('invalid_request', 'A grant is more than zero and ends in the future.');
+  end if;
+  insert into netra.wallet (org_id) values (p_org) on conflict do nothing;
+  select * into strict v_wallet from netra.wallet w where w.org_id = p_org and w.wallet_id = 0 for update;
+  select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'grant' and t.key = p_key;
+  if found then
+    perform netra.same_request(v_prior, null, p_amount_micro, p_reason, null, null);
+    return query select v_prior.grant_id, 0::bigint, v_prior.available_after_micro;
+    return;
+  end if;
+
+  v_repaid_micro := least(p_amount_micro, v_wallet.debt_micro);
+  update netra.wallet w
+     set available_micro = w.available_micro + p_amount_micro - v_repaid_micro,
+         debt_micro = w.debt_micro - v_repaid_micro, version = w.version + 1
+   where w.org_id = p_org and w.wallet_id = 0 returning * into v_wallet;
+  insert into netra.credit_grant (org_id, grant_id, source, priority, expires_at, granted_micro, spent_micro,
+    remaining_micro, live, subscription_id, period_start, reason)
+  values (p_org, p_grant, p_source,
+    coalesce(p_priority, case p_source when 'promotion' then 10 when 'purchase' then 30 else 20 end),
+    coalesce(p_expires_at, 'infinity'), p_amount_micro, v_repaid_micro, p_amount_micro - v_repaid_micro,
+    p_amount_micro > v_repaid_micro, p_subscription, p_period_start, p_reason);
+  insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason, grant_id,
+    available_micro, issued_micro, debt_micro, available_after_micro, held_after_micro, debt_after_micro)
+  values (p_org, 0, v_wallet.version, 'grant', p_key, p_amount_micro, p_reason, p_grant,
+    p_amount_micro - v_repaid_micro, -p_amount_micro, v_repaid_micro, v_wallet.available_micro, v_wallet.held_micro,
+    v_wallet.debt_micro);
+  return query select p_grant, p_amount_micro, v_wallet.available_micro;
+end
+$$;
+
+-- Books what remains of grants that have ended: available → expired, one transfer. Credits that are still held are
+-- not touched; what comes back from them expires at the next call. Returns the micro-credits that expired.
+create function netra.expire_grants(p_org uuid) returns bigint
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_wallet netra.wallet;
+  v_expired_micro bigint;
+begin
+  perform netra.enter_org(p_org);
+  select * into v_wallet from netra.wallet w where w.org_id = p_org and w.wallet_id = 0 for update;
+  if not found then return 0; end if;
+  with due as (
+    select g.grant_id, g.remaining_micro from netra.credit_grant g
+     where g.org_id = p_org and g.wallet_id = 0 and g.live and g.expires_at <= now() and g.remaining_micro > 0
+  ), ended as (
+    update netra.credit_grant g
+       set expired_micro = g.expired_micro + d.remaining_micro, remaining_micro = 0, live = g.held_micro > 0
+      from due d where g.org_id = p_org and g.grant_id = d.grant_id
+  )
+  select coalesce(sum(d.remaining_micro), 0) into v_expired_micro from due d;
+  if v_expired_micro = 0 then return 0; end if;
+  update netra.wallet w set available_micro = w.available_micro - v_expired_micro, version = w.version + 1
+   where w.org_id = p_org and w.wallet_id = 0 returning * into v_wallet;
+  insert into netra.transfer (org_id, wallet_id, version, kind, key, requested_micro, reason,
+    available_micro, expired_micro, available_after_micro, held_after_micro, debt_after_micro)
+  values (p_org, 0, v_wallet.version, 'expire', 'expire:' || v_wallet.version, v_expired_micro, 'expired',
+    -v_expired_micro, v_expired_micro, v_wallet.available_micro, v_wallet.held_micro, v_wallet.debt_micro);
+  return v_expired_micro;
+end
+$$;
+
+-- The balance now. A grant that has ended counts as gone even before it is booked.
+create function netra.read_balance(p_org uuid)
+  returns table (available_micro bigint, held_micro bigint, debt_micro bigint, version bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  perform netra.enter_org(p_org);
+  return query
+  select (w.available_micro - coalesce((
+           select sum(g.remaining_micro) from netra.credit_grant g
+            where g.org_id = p_org and g.wallet_id = 0 and g.live and g.expires_at <= now()), 0))::bigint,
+         w.held_micro, w.debt_micro, w.version
+    from netra.wallet w where w.org_id = p_org and w.wallet_id = 0;
+end
+$$;
+
+-- The hold that a key opened: place_hold answers with the balance only.
+create function netra.hold_of_key(p_org uuid, p_key text) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  perform netra.enter_org(p_org);
+  return (select t.hold_id from netra.transfer t where t.org_id = p_org and t.kind = 'hold' and t.key = p_key);
+end
+$$;
+
+-- Organisations that a schedule has to visit: a period or a grant has ended. It then calls netra.grant_period.
+create function netra.orgs_due(p_limit int) returns table (org_id uuid)
+  language sql stable security definer set search_path = pg_catalog as $$
+  (select s.org_id from netra.subscription s where s.ended_at is null and s.period_end <= now() limit p_limit)
+  union
+  (select g.org_id from netra.credit_grant g
+    where g.live and g.expires_at <= now() and g.expires_at < 'infinity' and g.remaining_micro > 0 limit p_limit)
+  limit p_limit
+$$;
+
+-- M1–M3 over every organisation, read-only; a row is a breach.
+create function netra.check_books()
+  returns table (org_id uuid, invariant text, what text, expected text, found text)
+  language plpgsql stable security definer set search_path = pg_catalog as $$
+begin
+  return query
+  with books as (
+    select t.org_id, t.wallet_id, count(*) as transfers, max(t.version) as version, sum(t.available_micro) as available,
+           sum(t.held_micro) as held, -sum(t.debt_micro) as debt, sum(t.spent_micro) as spent,
+           -sum(t.issued_micro) as issued, sum(t.expired_micro) as expired,
+           sum(t.available_micro + t.held_micro + t.issued_micro + t.spent_micro + t.expired_micro + t.debt_micro)
+             as rest
+      from netra.transfer t group by 1, 2
+  ), replay as (
+    select t.org_id, t.wallet_id, count(*) as wrong from (
+      select r.*, sum(r.available_micro) over past as available_sum, sum(r.held_micro) over past as held_sum,
+             -sum(r.debt_micro) over past as debt_sum, row_number() over past as place
+        from netra.transfer r window past as (partition by r.org_id, r.wallet_id order by r.version)) t
+     where (t.available_after_micro, t.held_after_micro, t.debt_after_micro, t.version)
+       is distinct from (t.available_sum, t.held_sum, t.debt_sum, t.place)
+     group by 1, 2
+  ), grants as (
+    select g.org_id, g.wallet_id, sum(g.remaining_micro) as remaining, sum(g.held_micro) as held,
+           sum(g.spent_micro) as spent, sum(g.expired_micro) as expired, sum(g.granted_micro) as granted,
+           count(*) filter (where g.granted_micro <> g.spent_micro + g.held_micro + g.remaining_micro + g.expired_micro)
+             as wrong
+      from netra.credit_grant g group by 1, 2
+  ), holds as (
+    select h.org_id, h.wallet_id, sum(h.held_micro - h.spent_micro - h.released_micro) filter (where h.state = 'active')
+             as active, sum(h.spent_micro) as spent, sum(h.debt_micro) as debt,
+           count(*) filter (where h.state = 'settled' and h.held_micro <> h.spent_micro + h.released_micro) as wrong
+      from netra.hold h group by 1, 2
+  ), receipts as (
+    select r.org_id, r.grant_id, sum(r.held_micro - r.spent_micro - r.released_micro) as held
+      from netra.hold_grant r group by 1, 2
+  ), every as (
+    select w.*, coalesce(b.transfers, 0) as transfers, coalesce(b.available, 0) as b_available,
+           coalesce(b.held, 0) as b_held, coalesce(b.debt, 0) as b_debt, coalesce(b.spent, 0) as b_spent,
+           coalesce(b.issued, 0) as b_issued, coalesce(b.expired, 0) as b_expired, coalesce(b.rest, 0) as b_rest,
+           coalesce(p.wrong, 0) as replay_wrong, coalesce(g.remaining, 0) as g_remaining, coalesce(g.held, 0) as g_held,
+           coalesce(g.spent, 0) as g_spent, coalesce(g.expired, 0) as g_expired, coalesce(g.granted, 0) as g_granted,
+           coalesce(g.wrong, 0) as g_wrong, coalesce(h.active, 0) as h_active, coalesce(h.spent, 0) as h_spent,
+           coalesce(h.debt, 0) as h_debt, coalesce(h.wrong, 0) as h_wrong
+      from netra.wallet w
+      left join books b using (org_id, wallet_id) left join replay p using (org_id, wallet_id)
+      left join grants g using (org_id, wallet_id) left join holds h using (org_id, wallet_id)
+  )
+  select e.org_id, c.invariant, c.what, c.expected::text, c.found::text
+    from every e
+   cross join lateral (values
+     ('M1', 'the entries of all transfers sum to zero', 0, e.b_rest),
+     ('M1', 'available = sum of its entries', e.b_available, e.available_micro),
+     ('M1', 'held = sum of its entries', e.b_held, e.held_micro),
+     ('M1', 'debt = sum of its entries', e.b_debt, e.debt_micro),
+     ('M1', 'a transfer for each wallet version', e.version, e.transfers),
+     ('M1', 'transfers whose balance after cannot be replayed', 0, e.replay_wrong),
+     ('M1', 'available is not negative', 0, least(e.available_micro, 0)),
+     ('M2', 'held = outstanding of active holds', e.h_active, e.held_micro),
+     ('M2', 'ended holds with something outstanding', 0, e.h_wrong),
+     ('M2', 'spent of holds = entries of spent', e.b_spent, e.h_spent),
+     ('M3', 'grants that are not granted = spent + held + remaining + expired', 0, e.g_wrong),
+     ('M3', 'available = remaining of grants', e.g_remaining, e.available_micro),
+     ('M3', 'granted = entries of issued', e.b_issued, e.g_granted),
+     ('M3', 'expired of grants = entries of expired', e.b_expired, e.g_expired),
+     ('M3', 'spent of grants + debt = entries of spent', e.b_spent, e.g_spent + e.debt_micro)
+   ) c (invariant, what, expected, found)
+   where c.expected is distinct from c.found
+  union all
+  select g.org_id, 'M3', 'held of grant ' || g.grant_id || ' = its receipts', coalesce(r.held, 0)::text,
+         g.held_micro::text
+    from netra.credit_grant g left join receipts r using (org_id, grant_id)
+   where g.held_micro <> coalesce(r.held, 0);
+end
+$$;
+
+do $$
+declare
+  v_function regprocedure;
+begin
+  -- An owner who is not a superuser must be a member to hand functions over.
+  if not (select rolsuper from pg_roles where rolname = current_user) then
+    execute format('grant netra_system to %I', current_user);
+    grant create on schema netra to netra_system;
+  end if;
+  foreach v_function in array array[
+    'netra.refuse_rewrite()', 'netra.retry_movement()', 'netra.refuse_amount(bigint)',
+    'netra.refuse_credits(uuid, bigint, bigint)', 'netra.refuse_hold(uuid, uuid, text, text)',
+    'netra.same_request(netra.transfer, uuid, bigint, text, text, uuid)',
+    'netra.burn_grants(uuid, int, uuid, bigint)',
+    'netra.cover_overage(uuid, netra.hold, bigint, text, text)',
+    'netra.ready_capture(uuid, uuid, bigint, text, text, text)',
+    'netra.place_hold(uuid, uuid, bigint, text, text, uuid, text)',
+    'netra.extend_hold(uuid, uuid, bigint, text)', 'netra.capture_hold(uuid, uuid, bigint, text, text)',
+    'netra.settle_hold(uuid, uuid, bigint, text, text)',
+    'netra.grant_credits(uuid, uuid, bigint, text, smallint, timestamptz, text, text, uuid, timestamptz)',
+    'netra.expire_grants(uuid)', 'netra.read_balance(uuid)', 'netra.hold_of_key(uuid, text)']::regprocedure[] loop
+    execute format('revoke execute on function %s from public', v_function);
+    execute format('alter function %s owner to netra_ledger', v_function);
+  end loop;
+end
+$$;
+revoke execute on function netra.orgs_due(int), netra.check_books() from public;
+alter function netra.orgs_due(int) owner to netra_system;
+alter function netra.check_books() owner to netra_system;
+grant execute on function
+  netra.place_hold(uuid, uuid, bigint, text, text, uuid, text), netra.extend_hold(uuid, uuid, bigint, text),
+  netra.capture_hold(uuid, uuid, bigint, text, text), netra.settle_hold(uuid, uuid, bigint, text, text),
+  netra.grant_credits(uuid, uuid, bigint, text, smallint, timestamptz, text, text, uuid, timestamptz),
+  netra.expire_grants(uuid), netra.read_balance(uuid), netra.hold_of_key(uuid, text),
+  netra.orgs_due(int), netra.check_books()
+  to netra_app, netra_log, netra_system;
