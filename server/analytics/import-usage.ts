@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { NetraError } from '@netra/contract';
+import { rateUsage } from '../billing/index.ts';
+import type { Ctx } from '../platform/platform.ts';
+import { checkRow, type RateCall } from './check-row.ts';
+import { insertBatches, type PlacedRow } from './insert-batches.ts';
+import { readRecords } from './read-records.ts';
+import { importOptions, type ImportOptions, type ImportResult, type RowError, type UsageColumn } from './schemas.ts';
+import { openSpoolFile, type SpoolFile } from './spool-file.ts';
+import { beginUsageImport, endUsageImport, renewUsageImport } from './sql/usage-imports.ts';
+import { UsageSums } from './usage-sums.ts';
+
+const maxErrors = 100;
+const lease_ms = 30_000;
+
+export type UsageImport = ImportOptions & { readonly source: AsyncIterable<Uint8Array> };
+type Options = ReturnType<typeof importOptions.parse>;
+
+/**
+ * Adds a file of LLM calls to the organisation's usage. All or nothing: the file is kept aside and checked whole
+ * before the first row is inserted; with `skip_bad` the good rows go in and the bad ones are counted. Memory is
+ * bounded (a chunk, two batches); the file may have 2 GiB.
+ *
+ * The same key and file again adds nothing: its rows are reported as duplicates. A call is priced by the price book
+ * of its day unless the file says what it cost.
+ *
+ * Throws invalid_usage_file with the first 100 bad lines, payload_too_large, idempotency_key_reused (same key, other
+ * file or options), conflict (the same import is under way), forbidden (viewers).
+ */
+export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport }): Promise<ImportResult> {
+  if (ctx.principal.role === 'viewer') throw new NetraError('forbidden', 'Viewers cannot import usage');
+  const { source, ...rest } = input;
+  const options = parseOptions(rest);
+  const spool = await openSpoolFile(join(ctx.platform.config.data_dir, 'spool'), ctx.platform.ids.uuid());
+  try {
+    const seen = await checkFile(spool.through(source), options);
+    if (seen.rejected > 0 && !options.skip_bad) throw badRows(seen);
+    return await insertOnce(ctx, options, spool, seen);
+  } finally {
+    await spool.close();
+  }
+}
+
+function parseOptions(input: ImportOptions): Options {
+  const parsed = importOptions.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new NetraError('invalid_request', `The import's options are not valid: ${problems.join('; ')}`);
+}
+
+interface Seen {
+  readonly sums: UsageSums;
+  readonly rejected: number;
+  readonly errors: readonly RowError[];
+}
+
+async function checkFile(bytes: AsyncIterable<Uint8Array>, options: Options): Promise<Seen> {
+  const sums = new UsageSums();
+  const errors: RowError[] = [];
+  let rejected = 0;
+  const onError = (error: RowError): void => {
+    rejected += 1;
+    if (errors.length < maxErrors) errors.push(error);
+  };
+  for await (const rows of goodRows(bytes, options, onError)) for (const { row } of rows) sums.add(row);
+  if (sums.calls === 0 && rejected === 0) throw new NetraError('invalid_usage_file', 'The file has no rows');
+  return { sums, rejected, errors };
+}
+
+async function* goodRows(
+  bytes: AsyncIterable<Uint8Array>,
+  options: Options,
+  onError: (error: RowError) => void = () => undefined,
+): AsyncGenerator<readonly PlacedRow[]> {
+  const rules = { model: options.model, user: options.user, rate };
+  const given = new Set<UsageColumn>(options.model === undefined ? [] : ['model']);
+  for await (const records of readRecords(bytes, { format: options.format, map: options.map, given })) {
+    const good: PlacedRow[] = [];
+    for (const record of records) {
+      const row = 'error' in record ? record.error : checkRow(record.values, rules);
+      if (typeof row === 'string') onError({ line: record.line, message: row });
+      else good.push({ line: record.line, row });
+    }
+    yield good;
+  }
+}
+
+const rate: RateCall = (call) => {
+  const rated = rateUsage(call);
+  return { cost_usd: rated.cost_usd, price_book: rated.price_book_version };
+};
+
+function badRows(seen: Seen): NetraError {
+  const first = seen.errors[0];
+  const message =
+    `Nothing was kept: ${seen.rejected} of ${seen.rejected + seen.sums.calls} rows cannot be read. ` +
+    `The first is line ${first?.line}: ${first?.message}. Mend them, or keep the good rows with skip_bad.`;
+  return new NetraError('invalid_usage_file', message, {
+    accepted: 0,
+    rejected: seen.rejected,
+    good: seen.sums.calls,
+    errors: seen.errors,
+  });
+}
+
+async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Seen): Promise<ImportResult> {
+  const { platform, principal } = ctx;
+  const import_id = importId(principal.org_id, options.key);
+  const lease = { org_id: principal.org_id, import_id, lease_token: platform.ids.uuid(), lease_ms };
+  const hash = hashOf(spool, options);
+  const [begun] = await platform.postgres.call<Begun>(beginUsageImport({ ...lease, key: options.key, hash }));
+  if (begun === undefined) throw new Error('begin_usage_import answers one row');
+  if (begun.result !== null) return { ...begun.result, accepted: 0, duplicates: begun.result.accepted };
+  try {
+    const { present } = await insertBatches({
+      ctx,
+      import_id,
+      synthetic: options.synthetic,
+      rows: goodRows(spool.read(), options),
+      resumed: begun.state !== 'new',
+      beforeInsert: async () => void (await platform.postgres.call(renewUsageImport(lease))),
+    });
+    const totals = seen.sums.totals();
+    const result: ImportResult = {
+      import_id,
+      accepted: totals.calls,
+      rejected: seen.rejected,
+      duplicates: 0,
+      errors: seen.errors,
+      totals,
+    };
+    await platform.postgres.call(endUsageImport({ ...lease, result: JSON.stringify(result) }));
+    return { ...result, accepted: totals.calls - present, duplicates: present };
+  } catch (error) {
+    // Let go, so that a retry with the same key need not wait for the lease to end. If this fails too, it ends by itself.
+    await platform.postgres.call(endUsageImport({ ...lease, result: null })).catch(() => undefined);
+    throw error;
+  }
+}
+
+interface Begun {
+  readonly state: 'new' | 'resumed' | 'done';
+  readonly result: ImportResult | null;
+}
+
+/** A version 8 UUID made of the key; its last 12 digits are left for the line, so that a row's id follows from it. */
+function importId(org_id: string, key: string): string {
+  const hex = createHash('sha256').update(`${org_id}:${key}`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-000000000000`;
+}
+
+function hashOf(spool: SpoolFile, options: Options): string {
+  const how = [options.format, Object.entries(options.map).sort(), options.model, options.user, options.skip_bad];
+  return createHash('sha256').update(spool.hash()).update(JSON.stringify(how)).digest('hex');
+}

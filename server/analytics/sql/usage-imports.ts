@@ -1,0 +1,43 @@
+import type { Statement } from '../../platform/postgres.ts';
+
+export function beginUsageImport(row: {
+  readonly org_id: string;
+  readonly import_id: string;
+  readonly key: string;
+  readonly hash: string;
+  readonly lease_token: string;
+  readonly lease_ms: number;
+}): Statement {
+  return {
+    name: 'begin_usage_import',
+    text: 'select state, attempt, result from netra.begin_usage_import($1, $2, $3, $4, $5, $6)',
+    values: [row.org_id, row.import_id, row.key, row.hash, row.lease_token, row.lease_ms],
+  };
+}
+
+export function renewUsageImport(row: {
+  readonly org_id: string;
+  readonly import_id: string;
+  readonly lease_token: string;
+  readonly lease_ms: number;
+}): Statement {
+  return {
+    name: 'renew_usage_import',
+    text: 'select netra.renew_usage_import($1, $2, $3, $4)',
+    values: [row.org_id, row.import_id, row.lease_token, row.lease_ms],
+  };
+}
+
+/** With `result` the import is done; without it the lease is let go, so that a retry need not wait for its end. */
+export function endUsageImport(row: {
+  readonly org_id: string;
+  readonly import_id: string;
+  readonly lease_token: string;
+  readonly result: string | null;
+}): Statement {
+  return {
+    name: 'end_usage_import',
+    text: 'select netra.end_usage_import($1, $2, $3, $4::jsonb)',
+    values: [row.org_id, row.import_id, row.lease_token, row.result],
+  };
+}
