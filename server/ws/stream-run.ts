@@ -68,7 +68,7 @@ async function stream(connection: Connection, run: string, tail: Tail, abort: Ab
   }
 }
 
-/** Sends one step; false when it was the last. */
+/** Sends one step; false when it was the last. After a `reset` the tail goes on, from its first event. */
 async function pass(
   connection: Connection,
   run: string,
@@ -89,5 +89,5 @@ async function pass(
   if (step.kind === 'live') connection.send({ type: 'live', run, seq: step.seq });
   else if (step.kind === 'end') connection.send({ type: 'end', run, seq: step.seq });
   else connection.send({ type: 'reset', run, epoch: step.epoch, first: step.first, reason: step.reason });
-  return step.kind === 'live';
+  return step.kind !== 'end';
 }
