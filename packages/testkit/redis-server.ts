@@ -24,7 +24,9 @@ export async function openRedisServer(): Promise<RedisServer> {
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', data];
   const shell = spawn('sh', ['-c', script, 'sh', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const gone = new Promise<void>((resolve) => shell.once('close', () => resolve()));
-  const pid = await new Promise<number>((resolve) => shell.stdout.once('data', (said: Buffer) => resolve(Number(said))));
+  const pid = await new Promise<number>((resolve) =>
+    shell.stdout.once('data', (said: Buffer) => resolve(Number(said))),
+  );
   const close = async (): Promise<void> => {
     shell.stdin.end();
     await gone;
