@@ -20,6 +20,8 @@ export { openRedis } from './open-redis.ts';
 export type { Ctx, Platform, Principal, Role } from './platform.ts';
 export type { Postgres, Statement, Transaction } from './postgres.ts';
 export { isConnectionLoss, PostgresError } from './postgres-errors.ts';
+export { oneRow } from './one-row.ts';
+export { parseInput } from './parse-input.ts';
 export { openInProcessRedis } from './redis-in-process.ts';
 export type { Redis } from './redis.ts';
 export { settleConfig } from './settle-config.ts';

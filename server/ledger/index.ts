@@ -1,0 +1,10 @@
+export { captureHold, type CaptureHoldInput } from './capture-hold.ts';
+export { checkBooks, type Breach } from './check-books.ts';
+export { expireGrants } from './expire-grants.ts';
+export { extendHold, type ExtendHoldInput } from './extend-hold.ts';
+export { grantCredits, type GrantCreditsInput } from './grant-credits.ts';
+export { listTransfers, type ListTransfersInput, type Transfer } from './list-transfers.ts';
+export { placeHold, type PlaceHoldInput } from './place-hold.ts';
+export { readBalance, type Balance } from './read-balance.ts';
+export { settleHold, type SettleHoldInput } from './settle-hold.ts';
+export type { CreditsGranted, HoldCaptured, HoldExtended, HoldPlaced, HoldSettled } from './sql/movements.ts';

@@ -1,0 +1,112 @@
+import type { Statement } from '../../platform/index.ts';
+
+// One call of one function = one movement = one round trip. The functions enter the tenant, lock the wallet's row and
+// write the transfer; they are in migrations/postgres/0004_ledger.up.sql.
+
+export interface HoldPlaced {
+  readonly hold_id: string;
+  readonly balance_micro: bigint;
+}
+
+export function placeHoldStatement(values: {
+  readonly org_id: string;
+  readonly hold_id: string;
+  readonly amount_micro: bigint;
+  readonly reason: string;
+  readonly agent: string | null;
+  readonly run_id: string | null;
+  readonly key: string;
+}): Statement {
+  const { org_id, hold_id, amount_micro, reason, agent, run_id, key } = values;
+  return {
+    name: 'ledger.place_hold',
+    // A known key answers with the hold that it opened, not with the id that this caller has just made.
+    text: `select balance_micro, netra.hold_of_key($1, $7) as hold_id
+             from netra.place_hold($1, $2, $3, $4, $5, $6, $7)`,
+    values: [org_id, hold_id, amount_micro, reason, agent, run_id, key],
+  };
+}
+
+export interface HoldExtended {
+  readonly balance_micro: bigint;
+}
+
+export function extendHoldStatement(org_id: string, hold_id: string, by_micro: bigint, key: string): Statement {
+  return {
+    name: 'ledger.extend_hold',
+    text: 'select balance_micro from netra.extend_hold($1, $2, $3, $4)',
+    values: [org_id, hold_id, by_micro, key],
+  };
+}
+
+export interface HoldCaptured {
+  /** Held and spent over the hold's life. */
+  readonly held_micro: bigint;
+  readonly spent_micro: bigint;
+  readonly balance_micro: bigint;
+}
+
+export function captureHoldStatement(
+  org_id: string,
+  hold_id: string,
+  amount_micro: bigint,
+  reason: string,
+  key: string,
+): Statement {
+  return {
+    name: 'ledger.capture_hold',
+    text: 'select held_micro, spent_micro, balance_micro from netra.capture_hold($1, $2, $3, $4, $5)',
+    values: [org_id, hold_id, amount_micro, reason, key],
+  };
+}
+
+export interface HoldSettled extends HoldCaptured {
+  readonly released_micro: bigint;
+}
+
+export function settleHoldStatement(
+  org_id: string,
+  hold_id: string,
+  capture_micro: bigint,
+  reason: string,
+  key: string,
+): Statement {
+  return {
+    name: 'ledger.settle_hold',
+    text: 'select held_micro, spent_micro, released_micro, balance_micro from netra.settle_hold($1, $2, $3, $4, $5)',
+    values: [org_id, hold_id, capture_micro, reason, key],
+  };
+}
+
+export interface CreditsGranted {
+  readonly grant_id: string;
+  /** Zero if the key was known: nothing was given again. */
+  readonly granted_micro: bigint;
+  readonly balance_micro: bigint;
+}
+
+export function grantCreditsStatement(values: {
+  readonly org_id: string;
+  readonly grant_id: string;
+  readonly amount_micro: bigint;
+  readonly source: string;
+  readonly priority: number | null;
+  readonly expires_at: Date | null;
+  readonly reason: string;
+  readonly key: string;
+}): Statement {
+  const { org_id, grant_id, amount_micro, source, priority, expires_at, reason, key } = values;
+  return {
+    name: 'ledger.grant_credits',
+    text: 'select grant_id, granted_micro, balance_micro from netra.grant_credits($1, $2, $3, $4, $5, $6, $7, $8)',
+    values: [org_id, grant_id, amount_micro, source, priority, expires_at, reason, key],
+  };
+}
+
+export function expireGrantsStatement(org_id: string): Statement {
+  return {
+    name: 'ledger.expire_grants',
+    text: 'select netra.expire_grants($1) as expired_micro',
+    values: [org_id],
+  };
+}

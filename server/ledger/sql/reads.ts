@@ -1,0 +1,57 @@
+import type { Statement } from '../../platform/index.ts';
+
+export interface BalanceRow {
+  readonly available_micro: bigint;
+  readonly held_micro: bigint;
+  readonly debt_micro: bigint;
+  readonly version: bigint;
+}
+
+export function readBalanceStatement(org_id: string): Statement {
+  return {
+    name: 'ledger.read_balance',
+    text: 'select available_micro, held_micro, debt_micro, version from netra.read_balance($1)',
+    values: [org_id],
+  };
+}
+
+export interface TransferRow {
+  readonly version: bigint;
+  readonly at: Date;
+  readonly kind: string;
+  readonly reason: string;
+  readonly agent: string | null;
+  readonly run_id: string | null;
+  readonly available_micro: bigint;
+  readonly held_micro: bigint;
+  readonly spent_micro: bigint;
+  readonly available_after_micro: bigint;
+}
+
+/** Newest first, by the wallet's version: dense, so a page neither skips nor repeats a movement. */
+export function listTransfersStatement(org_id: string, before: bigint | null, limit: number): Statement {
+  return {
+    name: 'ledger.list_transfers',
+    text: `select version, at, kind, reason, agent, run_id, available_micro, held_micro, spent_micro,
+                  available_after_micro
+             from netra.transfer
+            where org_id = $1 and wallet_id = 0 and ($2::bigint is null or version < $2)
+            order by version desc limit $3`,
+    values: [org_id, before, limit],
+  };
+}
+
+export interface BreachRow {
+  readonly org_id: string;
+  readonly invariant: 'M1' | 'M2' | 'M3';
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
+export function checkBooksStatement(): Statement {
+  return {
+    text: 'select org_id, invariant, what, expected, found from netra.check_books() order by 1, 2, 3',
+    values: [],
+  };
+}
