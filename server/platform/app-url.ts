@@ -2,12 +2,21 @@ import { createHmac } from 'node:crypto';
 import { NetraError } from '@netra/contract';
 
 export const appRole = 'netra_app';
+/** Reaches schema auth, which netra_app cannot: what runs agents cannot read a password hash or a signing key. */
+export const authRole = 'netra_auth';
+/** Roles that log in with a derived password; whoever migrates sets it. */
+export const loginRoles = [appRole, authRole] as const;
+export type LoginRole = (typeof loginRoles)[number];
+
+export function deriveAppUrl(owner_url: string): string {
+  return deriveLoginUrl(owner_url, appRole);
+}
 
 /**
- * The application's login, derived from the owner's URL: same server and database, user netra_app, a password that is
- * an HMAC of the owner's, so that it needs no place of its own and knowing it does not give the owner's.
+ * A role's login, derived from the owner's URL: same server and database, and a password that is an HMAC of the
+ * owner's, so that it needs no place of its own and knowing it gives neither the owner's nor the other role's.
  */
-export function deriveAppUrl(owner_url: string): string {
+export function deriveLoginUrl(owner_url: string, role: LoginRole): string {
   const url = new URL(owner_url);
   const password = url.searchParams.get('password') ?? decodeURIComponent(url.password);
   if (password === '') {
@@ -15,7 +24,7 @@ export function deriveAppUrl(owner_url: string): string {
   }
   url.searchParams.delete('user');
   url.searchParams.delete('password');
-  url.username = appRole;
-  url.password = createHmac('sha256', password).update(`netra login ${appRole}`).digest('base64url');
+  url.username = role;
+  url.password = createHmac('sha256', password).update(`netra login ${role}`).digest('base64url');
   return url.toString();
 }

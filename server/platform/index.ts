@@ -1,4 +1,4 @@
-export { appRole, deriveAppUrl } from './app-url.ts';
+export { appRole, authRole, deriveAppUrl, deriveLoginUrl, loginRoles, type LoginRole } from './app-url.ts';
 export type { ClickHouse } from './clickhouse.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { hashConfig, hashValue, type ConfigHashes } from './config-hash.ts';
