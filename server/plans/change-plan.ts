@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { NetraError } from '@netra/contract';
+import { oneRow, parseInput, type Ctx } from '../platform/index.ts';
+import { forgetQuota } from './request-quota.ts';
+import { planName } from './schemas.ts';
+import { changePlanStatement, type PlanChange } from './sql/plans.ts';
+
+const input = z.object({ plan: planName });
+export type ChangePlanInput = z.input<typeof input>;
+
+/**
+ * Changes the plan: up at once, with the prorated difference of the credits; down at the end of the period; the current
+ * one again drops a change that waits. Only an owner or admin may. Throws `forbidden`, `not_found`.
+ */
+export async function changePlan({ ctx, input: raw }: { ctx: Ctx; input: ChangePlanInput }): Promise<PlanChange> {
+  const { platform, principal } = ctx;
+  if (principal.role !== 'owner' && principal.role !== 'admin') {
+    throw new NetraError('forbidden', 'Only an owner or admin can change the plan.');
+  }
+  const { plan } = parseInput(input, raw);
+  const change = oneRow(await platform.postgres.call<PlanChange>(changePlanStatement(principal.org_id, plan)));
+  await forgetQuota(platform, principal.org_id);
+  return change;
+}

@@ -1,0 +1,10 @@
+export { changePlan, type ChangePlanInput } from './change-plan.ts';
+export { checkRequestRate, type RequestRate } from './check-request-rate.ts';
+export { grantDuePeriods } from './grant-due-periods.ts';
+export { listAgentTerms } from './list-agent-terms.ts';
+export { listPlans } from './list-plans.ts';
+export { planOf } from './plan-of.ts';
+export { planThatLifts, type LimitNeed } from './plan-that-lifts.ts';
+export { requireFeature, type RequireFeatureInput } from './require-feature.ts';
+export { subscribe, type SubscribeInput } from './subscribe.ts';
+export type { AgentTermsRow, PlanChange, PlanRow, PlanTerms } from './sql/plans.ts';
