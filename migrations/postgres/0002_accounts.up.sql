@@ -137,5 +137,7 @@ create table auth.apikey (
   metadata               text
 );
 create index apikey_reference on auth.apikey (reference_id);
+-- A key is shown once, so a repeated request must not make a second one.
+create unique index apikey_idempotency on auth.apikey (reference_id, (metadata::jsonb->>'idempotency_key'));
 
 grant select, insert, update, delete on all tables in schema auth to netra_auth;

@@ -60,15 +60,77 @@ export const session = z.object({
 export type Session = z.infer<typeof session>;
 export const refreshBody = z.object({ refresh_token: z.string().min(1).max(4096) });
 
+export const role = z.enum(['owner', 'admin', 'member', 'viewer']);
+
 export const me = z.object({
   org: uuid,
   org_name: z.string(),
   user: uuid,
-  role: z.enum(['owner', 'admin', 'member', 'viewer']),
+  email: z.string(),
+  name: z.string(),
+  role,
   kind: z.enum(['user', 'api_key']),
   plan: z.string().nullable(),
 });
 export type Me = z.infer<typeof me>;
+
+/** Something was ended or changed; there is nothing more to say. */
+export const done = z.object({ done: z.literal(true) });
+
+export const member = z.object({ user: uuid, email: z.string(), name: z.string(), role, joined_at: at });
+export type Member = z.infer<typeof member>;
+export const changeRoleBody = z.object({ role });
+
+/** Netra sends no mail: whoever invites passes the invitation on. */
+export const inviteBody = z.object({
+  email: z.email().max(254),
+  role: z.enum(['admin', 'member', 'viewer']).default('member'),
+});
+export const invitation = z.object({ invitation: uuid, expires_at: at });
+export type Invitation = z.infer<typeof invitation>;
+export const acceptInvitationBody = signUpBody.omit({ org: true }).extend({ invitation: uuid });
+
+export const createApiKeyBody = z.object({
+  name: z.string().trim().min(1).max(200),
+  /** What the key may do: no more than whoever makes it. */
+  role: role.default('member'),
+  /** A day to a year; absent = until it is revoked. */
+  expires_in_s: z
+    .number()
+    .int()
+    .min(24 * 3600)
+    .max(365 * 24 * 3600)
+    .optional(),
+});
+export const apiKey = z.object({
+  key: uuid,
+  name: z.string().nullable(),
+  start: z.string(),
+  role,
+  created_by: uuid,
+  created_at: at,
+  expires_at: at.nullable(),
+});
+export type ApiKey = z.infer<typeof apiKey>;
+/** `secret` is shown here and never again. */
+export const newApiKey = apiKey
+  .pick({ key: true, name: true, role: true, expires_at: true })
+  .extend({ secret: z.string() });
+export type NewApiKey = z.infer<typeof newApiKey>;
+
+/** RFC 7517: public keys that check our access tokens. */
+export const jwks = z.object({
+  keys: z.array(
+    z.object({
+      kid: z.string(),
+      kty: z.string(),
+      crv: z.string(),
+      x: z.string(),
+      alg: z.string(),
+      use: z.string(),
+    }),
+  ),
+});
 
 export const credits = z.object({ balance_micro: microCredits, held_micro: microCredits });
 export type Credits = z.infer<typeof credits>;

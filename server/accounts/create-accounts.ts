@@ -1,17 +1,27 @@
 import type { Session } from '@netra/contract';
-import type { JWK } from 'jose';
 import type { Pool } from 'pg';
-import type { Platform, Principal } from '../platform/platform.ts';
+import type { Ctx, Platform, Principal } from '../platform/platform.ts';
+import { acceptInvitation } from './accept-invitation.ts';
 import { createApiKeyCache } from './api-key-cache.ts';
 import { authenticate } from './authenticate.ts';
+import { changeRole } from './change-role.ts';
+import { createApiKey, type NewApiKey } from './create-api-key.ts';
 import { createUserByOperator } from './create-user-by-operator.ts';
+import { inviteMember, type Invitation } from './invite-member.ts';
+import { listApiKeys } from './list-api-keys.ts';
+import { listMembers, type Page } from './list-members.ts';
 import { openAuth } from './open-auth.ts';
+import { readMe, type Me } from './read-me.ts';
 import { refreshToken } from './refresh-token.ts';
+import { removeMember } from './remove-member.ts';
+import { revokeApiKey } from './revoke-api-key.ts';
 import type { AccountsRoom, AttemptLimits, Caller, Subscribe } from './room.ts';
 import { signIn } from './sign-in.ts';
 import { signOut } from './sign-out.ts';
 import { signUp } from './sign-up.ts';
-import { openSigningKeys } from './signing-keys.ts';
+import { openSigningKeys, type PublicKey } from './signing-keys.ts';
+import type { ListedApiKey } from './sql/api-keys.ts';
+import type { ListedMember } from './sql/members.ts';
 
 export interface AccountsOptions {
   readonly platform: Platform;
@@ -33,6 +43,11 @@ interface PublicInput {
   readonly input: unknown;
 }
 
+interface TenantInput {
+  readonly ctx: Ctx;
+  readonly input: unknown;
+}
+
 /** The room as the others see it. */
 export interface Accounts {
   authenticate(platform: Platform, token: string): Promise<Principal>;
@@ -40,11 +55,20 @@ export interface Accounts {
   signIn(call: PublicInput): Promise<Session>;
   refreshToken(call: PublicInput): Promise<Session>;
   signOut(call: PublicInput): Promise<void>;
-  jwks(): Promise<{ readonly keys: readonly JWK[] }>;
+  jwks(): Promise<{ readonly keys: readonly PublicKey[] }>;
   createUserByOperator(call: {
     readonly trace_id: string;
     readonly input: unknown;
   }): Promise<{ readonly org: string; readonly user: string; readonly token: string }>;
+  acceptInvitation(call: PublicInput): Promise<Session>;
+  readMe(call: { readonly ctx: Ctx }): Promise<Me>;
+  listMembers(call: TenantInput): Promise<Page<ListedMember>>;
+  inviteMember(call: TenantInput): Promise<Invitation>;
+  changeRole(call: TenantInput): Promise<void>;
+  removeMember(call: TenantInput): Promise<void>;
+  createApiKey(call: TenantInput): Promise<NewApiKey>;
+  listApiKeys(call: TenantInput): Promise<Page<ListedApiKey>>;
+  revokeApiKey(call: TenantInput): Promise<void>;
 }
 
 // An office behind one address signs in at nine; a guesser gets 120 guesses an hour on one account.
@@ -61,6 +85,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
     signOut: (call) => signOut({ room, ...call }),
     jwks: () => room.signingKeys.jwks(),
     createUserByOperator: (call) => createUserByOperator({ room, ...call }),
+    acceptInvitation: (call) => acceptInvitation({ room, ...call }),
+    readMe: (call) => readMe({ room, ...call }),
+    listMembers: (call) => listMembers({ room, ...call }),
+    inviteMember: (call) => inviteMember({ room, ...call }),
+    changeRole: (call) => changeRole({ room, ...call }),
+    removeMember: (call) => removeMember({ room, ...call }),
+    createApiKey: (call) => createApiKey({ room, ...call }),
+    listApiKeys: (call) => listApiKeys({ room, ...call }),
+    revokeApiKey: (call) => revokeApiKey({ room, ...call }),
   };
 }
 

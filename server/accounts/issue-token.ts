@@ -1,3 +1,4 @@
+import { NetraError } from '@netra/contract';
 import type { AccountsRoom } from './room.ts';
 import type { Membership } from './sql/memberships.ts';
 import { tokenTtl_s, type TokenClaims } from './token-claims.ts';

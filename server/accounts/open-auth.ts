@@ -5,6 +5,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import { access, accessRoles } from './access.ts';
 import { maxTokenTtl_s, tokenAlgorithm } from './token-claims.ts';
 
 export interface AuthOptions {
@@ -45,6 +46,8 @@ export function openAuth({ pool, ids, log, secret, public_url, origins }: AuthOp
     plugins: [
       organization({
         creatorRole: 'owner',
+        ac: access,
+        roles: accessRoles,
         schema: { organization: { additionalFields: { plan: { type: 'string', required: true } } } },
       }),
       jwt({

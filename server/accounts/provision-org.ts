@@ -10,10 +10,15 @@ import { rows } from './sql/rows.ts';
  */
 export async function provisionOrg(room: AccountsRoom, member: Membership, trace_id: string): Promise<void> {
   if (member.provisioned) return;
-  const { platform } = room;
-  await platform.postgres.inOrg(member.org_id, (tx) => tx.rows(insertOrg(member.org_id, member.org_name)));
-  const principal = { org_id: member.org_id, user_id: member.user_id, role: member.role } as const;
-  const ctx: Ctx = { platform, trace_id, principal: { ...principal, kind: 'user', expires_at_ms: null } };
+  const { org_id, org_name } = member;
+  await room.platform.postgres.inOrg(org_id, (tx) => tx.rows(insertOrg(org_id, org_name)));
+  await subscribeOrg(room, member, trace_id);
+  await rows(room.pool, markProvisioned(org_id));
+}
+
+/** Puts the organisation on `member.plan`, in the name of its owner. */
+export async function subscribeOrg(room: AccountsRoom, member: Membership, trace_id: string): Promise<void> {
+  const principal = { org_id: member.org_id, user_id: member.user_id, role: 'owner', kind: 'user' } as const;
+  const ctx: Ctx = { platform: room.platform, trace_id, principal: { ...principal, expires_at_ms: null } };
   await room.subscribe({ ctx, input: { plan: member.plan } });
-  await rows(room.pool, markProvisioned(member.org_id));
 }

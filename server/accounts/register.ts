@@ -6,10 +6,14 @@ import { membershipsOf, type Membership } from './sql/memberships.ts';
 import { correctUnprovisioned } from './sql/orgs.ts';
 import { rows } from './sql/rows.ts';
 
-export interface Registration {
+export interface NewUser {
   readonly email: string;
   readonly password: string;
   readonly name: string;
+}
+
+/** An organisation that is to be, with its first plan. */
+export interface Founding {
   readonly org: string;
   readonly plan: string;
 }
@@ -21,17 +25,20 @@ export interface Registered {
 }
 
 /**
- * User, password, session, organisation and owner in one transaction; null if the address is taken (which the unique
- * index decides, so of two sign-ups at once one gets null).
+ * User, password, session, and the organisation they found (if any) with its owner, in one transaction; null if the
+ * address is taken (which the unique index decides, so of two sign-ups at once one gets null).
  */
-export async function registerUser(room: AccountsRoom, input: Registration): Promise<Registered | null> {
+export async function registerUser(
+  room: AccountsRoom,
+  { email, password, name }: NewUser,
+  founding: Founding | null,
+): Promise<Registered | null> {
   const { adapter } = await room.auth.$context;
-  const { email, password, name } = input;
   try {
     return await runWithTransaction(adapter, async () => {
       const { user, token } = await room.auth.api.signUpEmail({ body: { email, password, name } });
       if (token === null) throw new NetraError('internal', 'Sign-up made no session');
-      await createOrganization(room, user.id, input);
+      if (founding) await createOrganization(room, user.id, founding);
       return { user_id: user.id, session: token };
     });
   } catch (error) {
@@ -44,7 +51,7 @@ export async function registerUser(room: AccountsRoom, input: Registration): Pro
  * The membership that a registration means: the organisation of that name which the user owns. One that was never
  * completed takes the name and plan of this try; without any, one is made. Throws `conflict` if they own another.
  */
-export async function foundedBy(room: AccountsRoom, user_id: string, input: Registration): Promise<Membership> {
+export async function foundedBy(room: AccountsRoom, user_id: string, input: Founding): Promise<Membership> {
   const owned = await ownedBy(room, user_id);
   const same = owned.find(({ org_name }) => org_name === input.org);
   if (same?.provisioned || same?.plan === input.plan) return same;
@@ -66,7 +73,7 @@ async function ownedBy(room: AccountsRoom, user_id: string): Promise<Membership[
 }
 
 /** An organisation and its owner. The slug is the user's id: unique, so that two tries at once found one, not two. */
-async function createOrganization(room: AccountsRoom, user_id: string, { org, plan }: Registration): Promise<void> {
+async function createOrganization(room: AccountsRoom, user_id: string, { org, plan }: Founding): Promise<void> {
   try {
     await room.auth.api.createOrganization({ body: { name: org, slug: user_id, userId: user_id, plan } });
   } catch (error) {

@@ -40,3 +40,9 @@ export interface PublicCall {
   readonly caller: Caller;
   readonly input: unknown;
 }
+
+export interface TenantCall {
+  readonly room: AccountsRoom;
+  readonly ctx: Ctx;
+  readonly input: unknown;
+}

@@ -1,4 +1,12 @@
-import { signInBody, signUpBody } from '@netra/contract';
+import {
+  acceptInvitationBody,
+  changeRoleBody,
+  createApiKeyBody,
+  inviteBody,
+  pageQuery,
+  signInBody,
+  signUpBody,
+} from '@netra/contract';
 import { z } from 'zod';
 import { maxTokenTtl_s } from './token-claims.ts';
 
@@ -21,3 +29,16 @@ export const operatorUserInput = z.object({
   name: z.string().trim().min(1).max(200).optional(),
   password: z.string().min(12).max(128).optional(),
 });
+
+export const acceptInvitationInput = acceptInvitationBody.extend({ email });
+
+/** Never `owner`: an invitation that leaks must not give the organisation away. */
+export const inviteInput = inviteBody.extend({ email });
+export const memberInput = z.object({ user: z.uuid() });
+export const changeRoleInput = memberInput.extend(changeRoleBody.shape);
+
+/** Cursors of this room are ids: they order by time. */
+export const pageInput = pageQuery.extend({ cursor: z.uuid().optional() });
+
+export const createApiKeyInput = createApiKeyBody.extend({ idempotency_key: z.string().min(1).max(255).optional() });
+export const apiKeyInput = z.object({ key: z.uuid() });

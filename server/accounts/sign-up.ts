@@ -15,9 +15,10 @@ import { signUpInput } from './schemas.ts';
 export async function signUp({ room, caller, input }: PublicCall): Promise<Session> {
   const { email, password, org, name = email } = parseInput(signUpInput, input);
   await limitAttempts(room, email, caller.address);
-  const registration = { email, password, org, name, plan: room.signup_plan };
-  const user = (await registerUser(room, registration)) ?? (await checkPassword(room, email, password));
+  const founding = { org, plan: room.signup_plan };
+  const registered = await registerUser(room, { email, password, name }, founding);
+  const user = registered ?? (await checkPassword(room, email, password));
   if (!user) throw addressTaken();
-  const member = await foundedBy(room, user.user_id, registration);
+  const member = await foundedBy(room, user.user_id, founding);
   return openSession(room, user.session, member, caller.trace_id);
 }

@@ -1,17 +1,26 @@
 import { NetraError } from '@netra/contract';
-import { importJWK, type CryptoKey, type JWK } from 'jose';
+import { importJWK, type CryptoKey } from 'jose';
 import type { Pool } from 'pg';
+import { z } from 'zod';
 import type { Clock } from '../platform/clock.ts';
 import { publicKeys, type PublicKeyRow } from './sql/signing-keys.ts';
 import { rows } from './sql/rows.ts';
 import { maxTokenTtl_s, tokenAlgorithm } from './token-claims.ts';
+
+/** What better-auth stores as `public_key` (RFC 8037). */
+const publicHalf = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string() });
+export type PublicKey = z.infer<typeof publicHalf> & {
+  readonly kid: string;
+  readonly alg: typeof tokenAlgorithm;
+  readonly use: 'sig';
+};
 
 /** Public halves of the keys that sign our tokens, kept in memory so that a check costs no round trip. */
 export interface SigningKeys {
   /** The key of a `kid`; null if there is none. */
   find(kid: string): Promise<CryptoKey | null>;
   /** RFC 7517: what others check our tokens with. */
-  jwks(): Promise<{ readonly keys: readonly JWK[] }>;
+  jwks(): Promise<{ readonly keys: readonly PublicKey[] }>;
 }
 
 /** A key that was taken out of the table stops counting after this. */
@@ -25,7 +34,7 @@ const maxKeys = 64;
 interface Loaded {
   readonly at_ms: number;
   readonly keys: ReadonlyMap<string, CryptoKey>;
-  readonly jwks: readonly JWK[];
+  readonly jwks: readonly PublicKey[];
 }
 
 export function openSigningKeys({ pool, clock }: { readonly pool: Pool; readonly clock: Clock }): SigningKeys {
@@ -63,10 +72,9 @@ export function openSigningKeys({ pool, clock }: { readonly pool: Pool; readonly
 
 async function importAll(found: readonly PublicKeyRow[]): Promise<Omit<Loaded, 'at_ms'>> {
   const keys = new Map<string, CryptoKey>();
-  const jwks: JWK[] = [];
+  const jwks: PublicKey[] = [];
   for (const { id, public_key } of found) {
-    // better-auth wrote it with exportJWK.
-    const jwk = { ...(JSON.parse(public_key) as JWK), kid: id, alg: tokenAlgorithm, use: 'sig' };
+    const jwk: PublicKey = { ...publicHalf.parse(JSON.parse(public_key)), kid: id, alg: tokenAlgorithm, use: 'sig' };
     const key = await importJWK(jwk, tokenAlgorithm);
     if (key instanceof Uint8Array) throw new NetraError('internal', 'A signing key is symmetric');
     keys.set(id, key);

@@ -1,3 +1,4 @@
+import { role } from '@netra/contract';
 import { z } from 'zod';
 
 /** Life of an access token. What a role change or a removal takes to reach a token that is already out. */
@@ -7,14 +8,11 @@ export const maxTokenTtl_s = 7 * 24 * 3600;
 /** The one algorithm: a token that names another is refused before its key is looked up. */
 export const tokenAlgorithm = 'EdDSA';
 
-export const roles = ['owner', 'admin', 'member', 'viewer'] as const;
-export const roleSchema = z.enum(roles);
-
 /** What an access token says, besides `iss` and `aud`. */
 export const tokenClaims = z.object({
   sub: z.uuid(),
   org: z.uuid(),
-  role: roleSchema,
+  role,
   iat: z.number().int(),
   exp: z.number().int(),
 });

@@ -36,13 +36,42 @@ function post<const Rest extends Pick<Operation, 'access' | 'status' | 'creates'
 
 const create = { access: 'tenant', status: 201, creates: true } as const;
 const command = { access: 'tenant', status: 202, creates: false } as const;
+const change = { access: 'tenant', status: 200, creates: false } as const;
 const open = { access: 'public', status: 200, creates: false } as const;
 
 export const operations = {
   signUp: post('/v1/auth/sign-up', 'accounts', 'Create an organisation and its first user', { ...open, status: 201 }),
   signIn: post('/v1/auth/sign-in', 'accounts', 'Exchange email and password for a token', open),
   refreshSession: post('/v1/auth/refresh', 'accounts', 'Exchange a refresh token for a new access token', open),
+  signOut: post('/v1/auth/sign-out', 'accounts', 'End a session: its refresh token stops working', open),
+  acceptInvitation: post('/v1/auth/accept-invitation', 'accounts', 'Join the organisation that invited you', open),
+  readJwks: get('/v1/auth/jwks', 'accounts', 'Public keys that check our access tokens (RFC 7517)', 'public'),
   readMe: get('/v1/me', 'accounts', 'Who the token belongs to', 'tenant'),
+  listMembers: get('/v1/members', 'accounts', "The organisation's members", 'tenant'),
+  inviteMember: post('/v1/invitations', 'accounts', 'Invite an address into the organisation', create),
+  changeRole: {
+    method: 'PATCH',
+    url: '/v1/members/:user',
+    tag: 'accounts',
+    summary: 'Give a member another role',
+    ...change,
+  },
+  removeMember: {
+    method: 'DELETE',
+    url: '/v1/members/:user',
+    tag: 'accounts',
+    summary: 'End a membership, its sessions and its API keys',
+    ...change,
+  },
+  createApiKey: post('/v1/api-keys', 'accounts', 'Make an API key; its secret is shown once', create),
+  listApiKeys: get('/v1/api-keys', 'accounts', "The organisation's API keys, without their secrets", 'tenant'),
+  revokeApiKey: {
+    method: 'DELETE',
+    url: '/v1/api-keys/:key',
+    tag: 'accounts',
+    summary: 'Revoke an API key, everywhere within 5 seconds',
+    ...change,
+  },
 
   listPlans: get('/v1/plans', 'plans', 'The plans on sale', 'public'),
   listAgents: get('/v1/agents', 'agents', 'The agents, their fees, and whether your plan has them', 'tenant'),
