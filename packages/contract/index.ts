@@ -3,3 +3,4 @@ export * from './events.ts';
 export * from './frames.ts';
 export * from './grammar.ts';
 export * from './rest.ts';
+export * from './server-frame.ts';
