@@ -4,13 +4,15 @@
  */
 import { Command } from 'commander';
 import { checkCommand } from './commands/check.ts';
+import { demoCommand } from './commands/demo.ts';
+import { serverCommands } from './commands/server-commands.ts';
 import { testCommand } from './commands/test.ts';
 
 const program = new Command('netra')
   .description('Runs AI agents for paying users: durable runs, live streams, exact credits.')
   .showHelpAfterError();
 
-for (const command of [checkCommand(), testCommand()]) program.addCommand(command);
+for (const command of [demoCommand(), ...serverCommands(), checkCommand(), testCommand()]) program.addCommand(command);
 
 try {
   await program.parseAsync();

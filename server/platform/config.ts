@@ -61,6 +61,8 @@ export interface ConfigInput {
   readonly env?: Raw;
   /** Path of an env file; NETRA_ENV_FILE of `env` by default. */
   readonly file?: string;
+  /** What a command line says: it wins over the environment. */
+  readonly flags?: Raw;
 }
 
 /**
@@ -69,7 +71,7 @@ export interface ConfigInput {
  * names every missing or bad key, and no value.
  */
 export function loadConfig(input: ConfigInput = {}): LoadedConfig {
-  const env = input.env ?? process.env;
+  const env = { ...(input.env ?? process.env), ...input.flags };
   const path = input.file ?? env[envFileKey];
   const problems: Problem[] = [];
   const file = path === undefined || path === '' ? {} : readEnvFile(path, problems);
