@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { NetraError } from '@netra/contract';
+import type { Ctx } from '../platform/index.ts';
+import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '../runs/index.ts';
+import { admitRunStatement, type AdmitArguments, type AdmittedRow } from './sql/admit-run.ts';
+
+export interface AdmitInput {
+  /** The conversation it belongs to; a new one if absent. */
+  readonly thread?: string | undefined;
+  readonly agent: string;
+  readonly input: unknown;
+  readonly idempotency_key: string;
+}
+
+/**
+ * Admits a run in one round trip: plan limits, a hold for the agent's fee, the run and its first event, or nothing.
+ * The same key and request again answers the same run. This node takes the lease at once if its worker has room.
+ * Throws agent_not_in_plan, concurrent_runs, plan_limit, insufficient_credits (each names the limit and the plan that
+ * lifts it), idempotency_key_reused, not_found.
+ */
+export async function admitRun({
+  ctx,
+  input,
+}: {
+  readonly ctx: Ctx;
+  readonly input: AdmitInput;
+}): Promise<{ readonly run: string; readonly thread: string }> {
+  const { platform } = ctx;
+  const input_json = checkRequest(ctx, input);
+  const node = nodeOf(platform);
+  const seat = node.worker?.reserve() ?? null;
+  try {
+    const admit = askFor(ctx, input, input_json, seat);
+    const [row] = await platform.postgres.call<AdmittedRow>(admitRunStatement(admit));
+    if (!row) throw new Error('admit_run gave no row');
+    if (!row.replayed && seat) sit(ctx, seat, admit, input.input, row);
+    else seat?.leave();
+    if (!row.replayed && !seat) {
+      node.worker?.queued();
+      node.hint({ kind: 'queued' });
+    }
+    return { run: row.run_id, thread: row.thread_id };
+  } catch (error) {
+    seat?.leave();
+    throw error;
+  }
+}
+
+function checkRequest({ platform, principal }: Ctx, { agent, input }: AdmitInput): string {
+  if (principal.role === 'viewer') throw new NetraError('forbidden', 'A viewer cannot run agents.');
+  if (agent === 'rehearsal' && !platform.config.rehearsal) {
+    throw new NetraError('not_found', 'There is no agent "rehearsal" here.', { agent });
+  }
+  if (!isStorable(input)) {
+    throw new NetraError('invalid_request', 'The input contains U+0000 or half of a surrogate pair.', {
+      field: 'input',
+    });
+  }
+  const json = JSON.stringify(input ?? null);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > maxEventData_bytes) {
+    const detail = { field: 'input', bytes, max_bytes: maxEventData_bytes };
+    throw new NetraError('payload_too_large', `The input is over ${maxEventData_bytes / 1024} KiB.`, detail);
+  }
+  return json;
+}
+
+function askFor(
+  { platform, principal }: Ctx,
+  input: AdmitInput,
+  input_json: string,
+  seat: Seat | null,
+): AdmitArguments {
+  const { ids, config } = platform;
+  return {
+    org_id: principal.org_id,
+    user_id: principal.user_id,
+    role: principal.role,
+    run_id: ids.uuid(),
+    thread_id: input.thread ?? ids.uuid(),
+    new_thread: input.thread === undefined,
+    message_id: ids.uuid(),
+    hold_id: ids.uuid(),
+    agent: input.agent,
+    model: input.agent === 'rehearsal' ? 'rehearsal' : (config.model?.name ?? 'planner'),
+    input_json,
+    // The loop grows the hold by the ceiling of each model call before it makes it.
+    model_micro: 0n,
+    idempotency_key: input.idempotency_key,
+    request_hash: hashRequest(input),
+    node_id: seat ? platform.node_id : null,
+    lease_ms: config.lease_ms,
+    lease_token: ids.uuid(),
+  };
+}
+
+/** What makes two requests the same: who asks whom for what, in which conversation; not the order of members. */
+function hashRequest({ thread, agent, input }: AdmitInput): string {
+  return createHash('sha256')
+    .update(JSON.stringify(ordered({ thread: thread ?? null, agent, input: input ?? null })))
+    .digest('base64url');
+}
+
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, member]) => [key, ordered(member)]),
+  );
+}
+
+/** The run is this node's from its first event on: its readers and its worker need no query to find that out. */
+function sit({ platform, principal }: Ctx, seat: Seat, admit: AdmitArguments, input: unknown, row: AdmittedRow): void {
+  const { org_id, run_id, agent, model, lease_token } = admit;
+  const started = {
+    type: 'agent_started',
+    data: { agent, model, thread: row.thread_id, held_micro: String(row.held_micro ?? row.fee_micro) },
+    run: run_id,
+    seq: 1,
+    at: row.at.toISOString(),
+  } as const;
+  nodeOf(platform).feed.open({ org_id, run_id, epoch: 1, events: [started], head: 1 });
+  const claim: Claim = {
+    org_id,
+    run_id,
+    thread_id: row.thread_id,
+    user_id: principal.user_id,
+    role: principal.role,
+    agent,
+    model,
+    input: input ?? null,
+    hold_id: row.hold_id,
+    fee_micro: row.fee_micro,
+    lease_token,
+    attempt: 1,
+    deadline_at: row.deadline_at,
+    deadline_in_ms: row.deadline_in_ms,
+    idempotency_key: admit.idempotency_key,
+    last_seq: 1,
+    epoch: 1,
+    cancel_requested_by: null,
+  };
+  seat.take(claim);
+}

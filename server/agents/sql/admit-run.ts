@@ -1,0 +1,63 @@
+import type { Statement } from '../../platform/index.ts';
+
+export interface AdmitArguments {
+  readonly org_id: string;
+  readonly user_id: string;
+  readonly role: string;
+  readonly run_id: string;
+  readonly thread_id: string;
+  readonly new_thread: boolean;
+  readonly message_id: string;
+  readonly hold_id: string;
+  readonly agent: string;
+  readonly model: string;
+  readonly input_json: string;
+  /** Held for the first model call, on top of the agent's fee. */
+  readonly model_micro: bigint;
+  readonly idempotency_key: string;
+  readonly request_hash: string;
+  /** Which node takes the lease; null = queued. */
+  readonly node_id: string | null;
+  readonly lease_ms: number;
+  readonly lease_token: string;
+}
+
+export interface AdmittedRow {
+  readonly run_id: string;
+  readonly thread_id: string;
+  /** The same request was admitted before: this is that run. */
+  readonly replayed: boolean;
+  readonly state: string;
+  readonly at: Date;
+  readonly hold_id: string;
+  readonly fee_micro: bigint;
+  readonly held_micro: bigint | null;
+  readonly deadline_at: Date | null;
+  readonly deadline_in_ms: number | null;
+}
+
+export function admitRunStatement(admit: AdmitArguments): Statement {
+  return {
+    name: 'agents.admit_run',
+    text: `select * from netra.admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+    values: [
+      admit.org_id,
+      admit.user_id,
+      admit.role,
+      admit.run_id,
+      admit.thread_id,
+      admit.new_thread,
+      admit.message_id,
+      admit.hold_id,
+      admit.agent,
+      admit.model,
+      admit.input_json,
+      admit.model_micro,
+      admit.idempotency_key,
+      admit.request_hash,
+      admit.node_id,
+      admit.lease_ms,
+      admit.lease_token,
+    ],
+  };
+}

@@ -1,0 +1,51 @@
+import type { Statement } from '../../platform/postgres.ts';
+import type { Lease } from '../claim.ts';
+
+/** One run's share of a flush: its lease, the head its writer saw, and `[type, data]` pairs as JSON. */
+export interface Batch extends Lease {
+  readonly head: number;
+  readonly events_json: string;
+}
+
+export interface AppendedRow {
+  /** 1-based place in the batch. */
+  readonly slot: number;
+  readonly at: Date;
+}
+
+/** All runs of a flush in one call. uuids and integers need no quoting in an array literal. */
+export function appendEvents(batches: readonly Batch[], lease_ms: number): Statement {
+  const list = (of: (batch: Batch) => string | number): string => `{${batches.map(of).join(',')}}`;
+  return {
+    name: 'runs.append_events',
+    text: 'select slot, at from netra.append_events($1, $2, $3, $4, $5, $6)',
+    values: [
+      list((batch) => batch.org_id),
+      list((batch) => batch.run_id),
+      list((batch) => batch.lease_token),
+      list((batch) => batch.head),
+      `[${batches.map((batch) => batch.events_json).join(',')}]`,
+      lease_ms,
+    ],
+  };
+}
+
+/** One row an event; a run without events in the page has one row whose `seq` is null. */
+export interface LogRow {
+  readonly state: string;
+  readonly epoch: number;
+  readonly last_seq: number;
+  readonly lease_token: string | null;
+  readonly seq: number | null;
+  readonly at: Date;
+  readonly type: string;
+  readonly data: unknown;
+}
+
+export function readLog(org_id: string, run_id: string, after: number, limit: number): Statement {
+  return {
+    name: 'runs.read_log',
+    text: 'select * from netra.read_log($1, $2, $3, $4)',
+    values: [org_id, run_id, after, limit],
+  };
+}

@@ -1,0 +1,106 @@
+import type { Receipt } from '@netra/contract';
+import type { Statement } from '../../platform/postgres.ts';
+import type { Lease } from '../claim.ts';
+
+export interface FinishArguments extends Lease {
+  readonly head: number;
+  readonly events_json: string;
+  readonly type: string;
+  readonly data_json: string;
+  readonly capture_micro: bigint;
+  readonly message_id: string;
+  readonly outbox_json: string;
+}
+
+export interface FinishedRow {
+  readonly at: Date;
+  readonly receipt: Receipt;
+}
+
+export function finishRunStatement(finish: FinishArguments): Statement {
+  return {
+    name: 'runs.finish_run',
+    text: 'select at, receipt from netra.finish_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+    values: [
+      finish.org_id,
+      finish.run_id,
+      finish.lease_token,
+      finish.head,
+      finish.events_json,
+      finish.type,
+      finish.data_json,
+      finish.capture_micro,
+      finish.message_id,
+      finish.outbox_json,
+    ],
+  };
+}
+
+export function parkRunStatement(lease: Lease, head: number, events_json: string): Statement {
+  return {
+    name: 'runs.park_run',
+    text: 'select netra.park_run($1, $2, $3, $4, $5) as at',
+    values: [lease.org_id, lease.run_id, lease.lease_token, head, events_json],
+  };
+}
+
+export interface StateRow {
+  readonly state: string;
+}
+
+export function cancelRunStatement(org_id: string, run_id: string, by: string): Statement {
+  return {
+    name: 'runs.cancel_run',
+    text: 'select state from netra.cancel_run($1, $2, $3)',
+    values: [org_id, run_id, by],
+  };
+}
+
+export function giveApprovalStatement(
+  org_id: string,
+  run_id: string,
+  answer: { readonly call: string; readonly approved: boolean; readonly by: string },
+): Statement {
+  return {
+    name: 'runs.give_approval',
+    text: 'select state from netra.give_approval($1, $2, $3, $4, $5)',
+    values: [org_id, run_id, answer.call, answer.approved, answer.by],
+  };
+}
+
+// The receipt is in the terminal event, which is the last one; no other has `credits`.
+const runColumns = `
+  r.run_id, r.thread_id, r.user_id, r.agent, r.model, r.state, r.epoch, r.last_seq, r.attempt, r.cancel_requested_at,
+  r.created_at, r.deadline_at, r.ended_at, (
+    select e.data -> 'credits' from netra.event e
+    where r.ended_at is not null and e.org_id = r.org_id and e.run_id = r.run_id and e.seq = r.last_seq
+  ) as credits`;
+
+export function selectRun(org_id: string, run_id: string): Statement {
+  return {
+    name: 'runs.select_run',
+    text: `select ${runColumns} from netra.run r where r.org_id = $1 and r.run_id = $2`,
+    values: [org_id, run_id],
+  };
+}
+
+export function selectRuns(org_id: string, before: string | null, limit: number): Statement {
+  return {
+    name: 'runs.select_runs',
+    text: `select ${runColumns} from netra.run r
+      where r.org_id = $1 and r.run_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+      order by r.run_id desc limit $3`,
+    values: [org_id, before, limit],
+  };
+}
+
+/** Rows of `netra.check_run_log`: one a breach. */
+export interface BreachRow {
+  readonly org_id: string;
+  readonly run_id: string;
+  readonly breach: string;
+}
+
+export function checkRunLogStatement(stale_ms: number): Statement {
+  return { text: 'select org_id, run_id, breach from netra.check_run_log($1)', values: [stale_ms] };
+}
