@@ -48,6 +48,7 @@ export function createClient(options: ClientOptions) {
     return rest.anonymous<Session>({ method: 'POST', path: '/v1/auth/refresh', body: { refresh_token } });
   });
   const connection = new Connection(options, tokens);
+  const { exchange } = connection;
   const key = (given: string | undefined): string => given ?? globalThis.crypto.randomUUID();
   const enter = async (path: string, body: SignUpBody | SignInBody): Promise<Session> => {
     const session = await rest.anonymous<Session>({ method: 'POST', path, body });
@@ -86,17 +87,17 @@ export function createClient(options: ClientOptions) {
 
     /** Runs an agent and follows it. Rejects with the refusal if there is one: the limit, and the plan that lifts it. */
     async run({ idempotency_key, ...input }: RunInput): Promise<RunHandle> {
-      const { run, thread } = await connection.command({
+      const { run, thread } = await exchange.command({
         type: 'run',
         ...input,
         idempotency_key: key(idempotency_key),
       });
-      return new RunHandle(connection, connection.follow(run, 0, undefined), thread);
+      return new RunHandle(exchange, exchange.follow(run, 0, undefined), thread);
     },
 
     /** Follows a run that exists, from a cursor on. */
     follow(run: string, cursor: { after?: number; epoch?: number | undefined } = {}): RunHandle {
-      return new RunHandle(connection, connection.follow(run, cursor.after ?? 0, cursor.epoch));
+      return new RunHandle(exchange, exchange.follow(run, cursor.after ?? 0, cursor.epoch));
     },
 
     /** Ends the connection. Runs go on. */

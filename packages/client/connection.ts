@@ -1,26 +1,12 @@
-import { isErrorCode, NetraError, subprotocol, type ServerFrame } from '@netra/contract';
+import { NetraError, subprotocol, type ServerFrame } from '@netra/contract';
 import { backoffMs } from './backoff.ts';
-import {
-  defaultBackoff,
-  type Backoff,
-  type ClientOptions,
-  type ConnectionState,
-  type WebSocketLike,
-} from './options.ts';
-import { RunStream } from './run-stream.ts';
+import { errorOf, Exchange } from './exchange.ts';
+import { defaultBackoff, type Backoff, type ClientOptions, type ConnectionState } from './options.ts';
+import type { WebSocketLike } from './options.ts';
+import { abandon, socketUrl } from './socket.ts';
 import type { Tokens } from './tokens.ts';
 
-type Command =
-  | { type: 'run'; agent: string; input: unknown; thread?: string; idempotency_key: string }
-  | { type: 'cancel'; run: string }
-  | { type: 'approve'; run: string; call: string; approved: boolean };
-type Accepted = Extract<ServerFrame, { type: 'accepted' }>;
-
-interface Pending {
-  readonly text: string;
-  resolve(frame: Accepted): void;
-  reject(error: unknown): void;
-}
+type Frame<Type extends ServerFrame['type']> = Extract<ServerFrame, { type: Type }>;
 
 /** A hello that is not answered by then is a connection that is none. */
 const ready_ms = 15_000;
@@ -29,25 +15,19 @@ const silence_ms = 30_000;
 /** Tokens in a row that the server may refuse before we believe it. */
 const maxRefusals = 2;
 
-/**
- * The one socket of a client, shared by all its runs. Comes back by itself; what was asked is asked again (`run` by its
- * idempotency key, cancel and approve because they are idempotent), and streams go on from their cursors.
- */
+/** The one socket of a client, shared by all its runs. Opens when it is needed, and comes back by itself. */
 export class Connection {
+  readonly exchange: Exchange;
   readonly #options: ClientOptions;
   readonly #tokens: Tokens;
   readonly #backoff: Backoff;
   readonly #random: () => number;
-  readonly #pending = new Map<number, Pending>();
-  readonly #streams = new Map<string, RunStream>();
-  readonly #subscribing = new Map<number, RunStream>();
   #state: ConnectionState | 'idle' = 'idle';
   #socket: WebSocketLike | undefined;
-  #nextId = 1;
   #attempt = 0;
   #refusals = 0;
   #lastError: NetraError | undefined;
-  #lost_ms = 0;
+  #lost_ms: number | undefined;
   #heard_ms = 0;
   #asked = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -58,65 +38,29 @@ export class Connection {
     this.#tokens = tokens;
     this.#backoff = { ...defaultBackoff, ...options.backoff };
     this.#random = options.random ?? Math.random;
-  }
-
-  /** Sends a command; settles with its answer, however many connections that takes. */
-  command(command: Command): Promise<Accepted> {
-    if (this.#state === 'closed') return Promise.reject(this.#closedError());
-    const id = this.#nextId++;
-    const text = JSON.stringify({ ...command, id });
-    return new Promise<Accepted>((resolve, reject) => {
-      this.#pending.set(id, { text, resolve, reject });
-      if (this.#state === 'ready') this.#socket?.send(text);
-      else this.#open();
-    });
-  }
-
-  /** Follows a run from after `after` on. A run can be followed once at a time on one client. */
-  follow(run: string, after: number, epoch: number | undefined): RunStream {
-    if (this.#state === 'closed') throw this.#closedError();
-    if (this.#streams.has(run)) throw new NetraError('conflict', 'This client follows the run already.');
-    const stream = new RunStream(run, after, epoch);
-    this.#streams.set(run, stream);
-    if (this.#state === 'ready') this.#subscribe(stream);
-    else this.#open();
-    return stream;
-  }
-
-  unfollow(stream: RunStream): void {
-    if (this.#streams.get(stream.run) === stream) this.#streams.delete(stream.run);
+    this.exchange = new Exchange({ wake: () => this.#wake(), again: () => this.#drop(this.#socket) });
   }
 
   /** Ends for good; whatever still waits fails. */
-  close(error: NetraError = this.#closedError()): void {
+  close(): void {
     if (this.#state === 'closed') return;
     this.#setState('closed');
-    clearTimeout(this.#timer);
-    clearInterval(this.#watch);
+    this.#stopTimers();
     const socket = this.#socket;
     this.#socket = undefined;
-    if (socket) {
-      detach(socket);
-      socket.close(1000);
-    }
-    this.#failAll(error);
+    if (socket) abandon(socket);
+    this.exchange.detach();
+    this.exchange.failAll(closedError());
   }
 
-  #failAll(error: NetraError): void {
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-    this.#subscribing.clear();
-    for (const stream of this.#streams.values()) stream.fail(error);
-    this.#streams.clear();
-  }
-
-  #open(): void {
+  #wake(): void {
+    if (this.#state === 'closed') queueMicrotask(() => this.exchange.failAll(closedError()));
     if (this.#state === 'idle') void this.#connect();
   }
 
   async #connect(): Promise<void> {
     this.#setState('connecting');
-    if (this.#lost_ms === 0) this.#lost_ms = Date.now();
+    this.#lost_ms ??= Date.now();
     let token: string;
     try {
       token = await this.#tokens.get(this.#refusals > 0);
@@ -125,7 +69,10 @@ export class Connection {
       else this.#retry();
       return;
     }
-    if (this.#state !== 'connecting') return;
+    if (this.#state === 'connecting') this.#openSocket(token);
+  }
+
+  #openSocket(token: string): void {
     const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
     const socket: WebSocketLike = new Socket(socketUrl(this.#options.url), [subprotocol]);
     this.#socket = socket;
@@ -137,18 +84,16 @@ export class Connection {
   }
 
   /** Lets go of a socket without waiting for its peer, which may be gone. */
-  #drop(socket: WebSocketLike): void {
-    if (this.#socket !== socket) return;
-    detach(socket);
-    socket.close();
+  #drop(socket: WebSocketLike | undefined): void {
+    if (!socket || this.#socket !== socket) return;
+    abandon(socket);
     this.#lost(1006);
   }
 
   #lost(code: number): void {
-    clearTimeout(this.#timer);
-    clearInterval(this.#watch);
+    this.#stopTimers();
     this.#socket = undefined;
-    this.#subscribing.clear();
+    this.exchange.detach();
     const refused = this.#lastError;
     this.#lastError = undefined;
     if (this.#state === 'closed') return;
@@ -159,48 +104,30 @@ export class Connection {
         return;
       }
     }
-    if (this.#pending.size === 0 && this.#streams.size === 0) {
-      this.#lost_ms = 0;
-      this.#setState('idle');
-    } else this.#retry();
-  }
-
-  #giveUp(error: NetraError): void {
-    this.#lost_ms = 0;
-    this.#refusals = 0;
-    this.#failAll(error);
+    if (this.exchange.waits) return this.#retry();
+    this.#lost_ms = undefined;
     this.#setState('idle');
   }
 
+  #giveUp(error: NetraError): void {
+    this.#lost_ms = undefined;
+    this.#refusals = 0;
+    this.#attempt = 0;
+    if (this.#state !== 'closed') this.#setState('idle');
+    this.exchange.failAll(error);
+  }
+
   #retry(): void {
-    const { give_up_ms } = this.#backoff;
-    if (this.#lost_ms === 0) this.#lost_ms = Date.now();
-    if (Date.now() - this.#lost_ms > give_up_ms) {
+    if (this.#state === 'closed') return;
+    this.#lost_ms ??= Date.now();
+    if (Date.now() - this.#lost_ms > this.#backoff.give_up_ms) {
       this.#giveUp(new NetraError('unavailable', 'The server could not be reached for too long.'));
       return;
     }
     this.#setState('waiting');
-    this.#timer = setTimeout(() => void this.#connect(), backoffMs(this.#backoff, this.#attempt++, this.#random));
-  }
-
-  #ready(): void {
-    clearTimeout(this.#timer);
-    if (this.#state === 'ready') return; // a renewed token is answered by `ready` too
-    this.#attempt = 0;
-    this.#refusals = 0;
-    this.#lost_ms = 0;
-    this.#setState('ready');
-    clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.#watchSilence(), silence_ms / 3);
-    for (const { text } of this.#pending.values()) this.#socket?.send(text);
-    for (const stream of this.#streams.values()) this.#subscribe(stream);
-  }
-
-  #subscribe(stream: RunStream): void {
-    const id = this.#nextId++;
-    this.#subscribing.set(id, stream);
-    const { run, after, epoch } = stream;
-    this.#socket?.send(JSON.stringify({ type: 'subscribe', id, run, after, epoch }));
+    const wait_ms = backoffMs(this.#backoff, this.#attempt, this.#random);
+    this.#attempt += 1;
+    this.#timer = setTimeout(() => void this.#connect(), wait_ms);
   }
 
   #receive(socket: WebSocketLike, data: unknown): void {
@@ -209,87 +136,32 @@ export class Connection {
     this.#asked = false;
     this.#options.onFrame?.(data);
     const frame = JSON.parse(data) as ServerFrame; // the server checks what it sends against the same schemas
-    if ('seq' in frame && 'data' in frame) this.#event(frame);
-    else this.#control(socket, frame);
-  }
-
-  #event(frame: Extract<ServerFrame, { data: unknown }>): void {
-    const stream = this.#streams.get(frame.run);
-    if (stream && !stream.push(frame)) this.#askAgain(stream);
-  }
-
-  #control(socket: WebSocketLike, frame: Exclude<ServerFrame, { data: unknown }>): void {
-    if (frame.type === 'ready') this.#ready();
-    else if (frame.type === 'accepted') this.#accepted(frame);
-    else if (frame.type === 'subscribed') this.#subscribed(frame);
-    else if (frame.type === 'end') this.#end(frame.run, frame.seq);
-    else if (frame.type === 'reset') this.#reset(frame);
-    else if (frame.type === 'error') this.#error(socket, frame);
+    if (frame.type === 'ready') this.#ready(socket);
     else if (frame.type === 'drain') this.#drain(socket, frame);
+    else if (frame.type === 'error' && frame.id === undefined) this.#warned(socket, frame);
+    else this.exchange.receive(frame);
   }
 
-  #accepted(frame: Accepted): void {
-    const pending = this.#pending.get(Number(frame.id));
-    this.#pending.delete(Number(frame.id));
-    pending?.resolve(frame);
+  #ready(socket: WebSocketLike): void {
+    if (this.#state === 'ready') return; // a renewed token is answered by `ready` too
+    this.#stopTimers();
+    this.#attempt = 0;
+    this.#refusals = 0;
+    this.#lost_ms = undefined;
+    this.#setState('ready');
+    this.#watch = setInterval(() => this.#watchSilence(socket), silence_ms / 3);
+    this.exchange.attach((text) => socket.send(text));
   }
 
-  #subscribed(frame: Extract<ServerFrame, { type: 'subscribed' }>): void {
-    const stream = this.#subscribing.get(Number(frame.id));
-    this.#subscribing.delete(Number(frame.id));
-    if (stream) stream.epoch = frame.epoch;
+  #warned(socket: WebSocketLike, frame: Frame<'error'>): void {
+    this.#lastError = errorOf(frame);
+    if (this.#state === 'ready' && frame.code === 'token_expired') void this.#renew(socket, true);
   }
 
-  #end(run: string, seq: number): void {
-    const stream = this.#streams.get(run);
-    if (!stream) return;
-    if (stream.after < seq) return this.#askAgain(stream);
-    stream.finish();
-    this.#streams.delete(run);
-  }
-
-  /** The history before `first` is gone, or is another one now: never papered over. */
-  #reset({ run, ...facts }: Extract<ServerFrame, { type: 'reset' }>): void {
-    const stream = this.#streams.get(run);
-    this.#streams.delete(run);
-    stream?.fail(
-      new NetraError('conflict', `The run's history cannot be continued from here: ${facts.reason}.`, facts),
-    );
-  }
-
-  /** Events are missing (R3: never passed over). Bounded: a server that can't fill the gap is not asked for ever. */
-  #askAgain(stream: RunStream): void {
-    if ([...this.#subscribing.values()].includes(stream)) return;
-    stream.fruitless += 1;
-    if (stream.fruitless <= 5) return this.#subscribe(stream);
-    this.#streams.delete(stream.run);
-    stream.fail(new NetraError('internal', `Events after ${stream.after} are missing.`));
-  }
-
-  #error(socket: WebSocketLike, frame: Extract<ServerFrame, { type: 'error' }>): void {
-    const detail = typeof frame.limit === 'object' && frame.limit !== null ? { ...frame.limit } : {};
-    const error = new NetraError(isErrorCode(frame.code) ? frame.code : 'internal', frame.message, detail);
-    if (this.#state !== 'ready') this.#lastError = error;
-    if (frame.id === undefined) {
-      if (error.code === 'token_expired' && this.#state === 'ready') void this.#renew(socket);
-      return;
-    }
-    const id = Number(frame.id);
-    const stream = this.#subscribing.get(id);
-    const pending = this.#pending.get(id);
-    this.#subscribing.delete(id);
-    this.#pending.delete(id);
-    pending?.reject(error);
-    if (!stream) return;
-    // Told to wait: the backoff of a new connection is the wait.
-    if (error.retryable) return this.#drop(socket);
-    this.#streams.delete(stream.run);
-    stream.fail(error);
-  }
-
-  async #renew(socket: WebSocketLike): Promise<void> {
+  /** `token` is answered by `ready`: a new token, and a sign of life where browsers can't ping. */
+  async #renew(socket: WebSocketLike, another: boolean): Promise<void> {
     try {
-      const token = await this.#tokens.get(this.#tokens.canRenew);
+      const token = await this.#tokens.get(another);
       if (this.#socket === socket) socket.send(JSON.stringify({ type: 'token', token }));
     } catch {
       // The server closes with 4001 when the token ends, and connecting again asks for a token again.
@@ -297,39 +169,31 @@ export class Connection {
   }
 
   /** This node goes away: come back after the wait it asks for, spread by its jitter. */
-  #drain(socket: WebSocketLike, { after_ms, jitter_ms }: Extract<ServerFrame, { type: 'drain' }>): void {
+  #drain(socket: WebSocketLike, { after_ms, jitter_ms }: Frame<'drain'>): void {
     this.#timer = setTimeout(() => this.#drop(socket), after_ms + this.#random() * jitter_ms);
   }
 
-  /** A half-open connection never says so. `token` is answered by `ready`: a sign of life, where browsers can't ping. */
-  #watchSilence(): void {
-    const socket = this.#socket;
-    const waits = this.#pending.size > 0 || this.#streams.size > 0;
-    if (!socket || !waits || Date.now() - this.#heard_ms < silence_ms) return;
-    if (this.#asked) {
-      if (Date.now() - this.#heard_ms >= 2 * silence_ms) this.#drop(socket);
-      return;
-    }
+  /** A half-open connection never says so. */
+  #watchSilence(socket: WebSocketLike): void {
+    const silent_ms = Date.now() - this.#heard_ms;
+    if (!this.exchange.waits || silent_ms < silence_ms) return;
+    if (this.#asked && silent_ms >= 2 * silence_ms) return this.#drop(socket);
+    if (this.#asked) return;
     this.#asked = true;
-    void this.#renew(socket);
+    void this.#renew(socket, false);
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#watch);
   }
 
   #setState(state: ConnectionState | 'idle'): void {
     this.#state = state;
     if (state !== 'idle') this.#options.onState?.(state);
   }
-
-  #closedError(): NetraError {
-    return new NetraError('unavailable', 'The client was closed.');
-  }
 }
 
-function detach(socket: WebSocketLike): void {
-  socket.onopen = null;
-  socket.onmessage = null;
-  socket.onclose = null;
-}
-
-function socketUrl(url: string): string {
-  return `${url.replace(/^http/, 'ws').replace(/\/+$/, '')}/v1/ws`;
+function closedError(): NetraError {
+  return new NetraError('unavailable', 'The client was closed.');
 }

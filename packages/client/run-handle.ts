@@ -1,5 +1,5 @@
 import { isTerminal, NetraError, type EventFrame, type TerminalEventType } from '@netra/contract';
-import type { Connection } from './connection.ts';
+import type { Exchange } from './exchange.ts';
 import type { RunStream } from './run-stream.ts';
 
 /** The event that ends a run. */
@@ -12,13 +12,13 @@ export type FinalFrame = Extract<EventFrame, { type: TerminalEventType }>;
 export class RunHandle implements AsyncIterable<EventFrame> {
   readonly run: string;
   readonly thread: string | undefined;
-  readonly #connection: Connection;
+  readonly #exchange: Exchange;
   readonly #stream: RunStream;
 
-  constructor(connection: Connection, stream: RunStream, thread?: string) {
+  constructor(exchange: Exchange, stream: RunStream, thread?: string) {
     this.run = stream.run;
     this.thread = thread;
-    this.#connection = connection;
+    this.#exchange = exchange;
     this.#stream = stream;
   }
 
@@ -52,17 +52,17 @@ export class RunHandle implements AsyncIterable<EventFrame> {
 
   /** Asks the run to stop: durable, so it holds even if the connection is lost right after. */
   async cancel(): Promise<void> {
-    await this.#connection.command({ type: 'cancel', run: this.run });
+    await this.#exchange.command({ type: 'cancel', run: this.run });
   }
 
   /** Answers an `approval_requested` event. */
   async approve(call: string, approved: boolean): Promise<void> {
-    await this.#connection.command({ type: 'approve', run: this.run, call, approved });
+    await this.#exchange.command({ type: 'approve', run: this.run, call, approved });
   }
 
   /** Stops following. The run goes on. */
   close(): void {
     this.#stream.finish();
-    this.#connection.unfollow(this.#stream);
+    this.#exchange.unfollow(this.#stream);
   }
 }
