@@ -1,0 +1,2 @@
+export { listModelPrices, priceOf, type ModelPrices } from './price-of.ts';
+export { rateUsage, type RatedUsage, type Usage } from './rate-usage.ts';

@@ -1,0 +1,43 @@
+import { priceInForce, type RatedPrice } from './price-book.ts';
+import { standardBook, type PriceList } from './standard-book.ts';
+
+/** What a model costs in US dollars for a million tokens, exact decimals; null where no such price is published. */
+export interface ModelPrices {
+  readonly provider: string;
+  readonly model: string;
+  readonly input_usd_mtok: string;
+  readonly cached_input_usd_mtok: string | null;
+  readonly cache_write_usd_mtok: string | null;
+  readonly output_usd_mtok: string;
+  readonly price_book_version: string;
+}
+
+/** The prices in force at `at` (now, if not given) of the model that `name` means; null if the book has none. */
+export function priceOf(name: string, at: Date = new Date(), list: PriceList = standardBook()): ModelPrices | null {
+  const found = list.find(name);
+  const prices = found === null ? undefined : list.book.models.get(found);
+  return prices === undefined ? null : pricesAt(prices, at, list);
+}
+
+/** Every model of the book that has a price for input and output at `at`. */
+export function listModelPrices(at: Date = new Date(), list: PriceList = standardBook()): readonly ModelPrices[] {
+  return [...list.book.models.values()].flatMap((prices) => pricesAt(prices, at, list) ?? []);
+}
+
+function pricesAt(prices: readonly RatedPrice[], at: Date, list: PriceList): ModelPrices | null {
+  const date = at.toISOString().slice(0, 10);
+  const [input, cached, written, output] = (['input', 'cached_input', 'cache_write', 'output'] as const).map(
+    (kind) => priceInForce(prices, kind, date, 0)?.usd_mtok ?? null,
+  );
+  const [first] = prices;
+  if (first === undefined || input == null || output == null) return null;
+  return {
+    provider: first.provider,
+    model: first.model,
+    input_usd_mtok: input,
+    cached_input_usd_mtok: cached ?? null,
+    cache_write_usd_mtok: written ?? null,
+    output_usd_mtok: output,
+    price_book_version: list.book.version,
+  };
+}
