@@ -14,11 +14,17 @@ export type Receipt = z.infer<typeof receipt>;
 const callId = z.string().min(1).max(128);
 const toolName = z.string().min(1).max(64);
 
+/**
+ * Text since the last `tool_completed` is void and begins anew here: its model call was cut off, by a crash or by a
+ * broken stream, and another answer came the second time.
+ */
+const restarts = z.literal(true).optional();
+
 /** What each event type carries in `data`. */
 export const eventData = {
   agent_started: z.object({ agent: z.string(), model: z.string(), thread: z.string(), held_micro: microCredits }),
-  agent_thinking: z.object({ text: z.string() }),
-  agent_message: z.object({ text: z.string() }),
+  agent_thinking: z.object({ text: z.string(), restarts }),
+  agent_message: z.object({ text: z.string(), restarts }),
   tool_executing: z.object({ call_id: callId, tool: toolName, input: z.unknown() }),
   tool_completed: z.object({
     call_id: callId,

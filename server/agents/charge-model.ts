@@ -1,0 +1,88 @@
+import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
+import { NetraError } from '@netra/contract';
+import { priceOf, rateUsage } from '../billing/index.ts';
+import { captureHold, extendHold } from '../ledger/index.ts';
+import type { Answer } from './call-model.ts';
+import { say, type RunScope } from './run-scope.ts';
+
+interface Tokens {
+  readonly input_tokens: number;
+  readonly cached_input_tokens: number;
+  readonly output_tokens: number;
+}
+
+/** What the hold was grown for; null for a model without a price, which only costs the agent's fee. */
+export interface Ceiling {
+  readonly tokens: Tokens;
+  readonly balance_micro: bigint;
+}
+
+/**
+ * Reserves the most that the next model call can cost: its prompt counted high, its output at the limit that the call
+ * enforces. Throws `insufficient_credits`, and then nothing was called.
+ */
+export async function growHold(scope: RunScope): Promise<Ceiling | null> {
+  const { ctx, claim, model, conversation, agent } = scope;
+  if (priceOf(model.modelId) === null) return null;
+  const tokens = {
+    input_tokens: countHigh(conversation.prompt(), agent.tools),
+    cached_input_tokens: 0,
+    output_tokens: agent.bounds.max_output_tokens,
+  };
+  const by_micro = costOf(scope, tokens);
+  const key = `${claim.run_id}/model/${conversation.steps}/hold`;
+  const { balance_micro } = await once(
+    () => extendHold({ ctx, input: { hold_id: claim.hold_id, by_micro, key } }),
+    () => ({ balance_micro: 0n }),
+  );
+  return { tokens, balance_micro };
+}
+
+/**
+ * Charges what the call really cost and writes it into the log. A worker that died between the charge and the log makes
+ * the call again: the key charges the organisation once, the second call is ours to pay.
+ */
+export async function chargeAnswer(scope: RunScope, ceiling: Ceiling | null, answer: Answer): Promise<void> {
+  if (ceiling === null) return;
+  const { ctx, claim, model, conversation } = scope;
+  const amount_micro = costOf(scope, tokensOf(answer, ceiling));
+  const reason = `model ${model.modelId}`;
+  const key = `${claim.run_id}/model/${conversation.steps}`;
+  const captured = await once(
+    () => captureHold({ ctx, input: { hold_id: claim.hold_id, amount_micro, reason, key } }),
+    () => null,
+  );
+  if (captured === null) return;
+  const data = { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}` };
+  say(scope, [{ type: 'credits_charged', data }]);
+}
+
+/** Runs a movement; `already` answers when an earlier worker has moved another amount under this key. */
+async function once<T, U>(move: () => Promise<T>, already: () => U): Promise<T | U> {
+  try {
+    return await move();
+  } catch (error) {
+    if (error instanceof NetraError && error.code === 'idempotency_key_reused') return already();
+    throw error;
+  }
+}
+
+function costOf({ ctx, model }: RunScope, tokens: Tokens): bigint {
+  return rateUsage({ model: model.modelId, ...tokens, at: new Date(ctx.platform.clock.nowMs()) }).cost_micro;
+}
+
+/** What the provider counted; where it says nothing, what was reserved. */
+function tokensOf({ usage }: Answer, ceiling: Ceiling): Tokens {
+  const { inputTokens, outputTokens } = usage;
+  return {
+    input_tokens: inputTokens.total ?? ceiling.tokens.input_tokens,
+    cached_input_tokens: inputTokens.cacheRead ?? 0,
+    output_tokens: outputTokens.total ?? ceiling.tokens.output_tokens,
+  };
+}
+
+/** Tokens that no tokenizer in use exceeds on text and JSON: one for two bytes, and a few for each message's frame. */
+export function countHigh(prompt: LanguageModelV4Prompt, tools: readonly unknown[]): number {
+  const bytes = Buffer.byteLength(JSON.stringify(prompt)) + Buffer.byteLength(JSON.stringify(tools));
+  return Math.ceil(bytes / 2) + 16 * prompt.length;
+}

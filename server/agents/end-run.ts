@@ -1,0 +1,58 @@
+import { errorCatalogue, NetraError, type ErrorCode } from '@netra/contract';
+import { RunCancelled, type Ending, type Journal } from '../runs/index.ts';
+import { ModelFailure } from './model-failure.ts';
+import type { RunScope } from './run-scope.ts';
+
+/** Stops that are the user's or the plan's: what the log shows as done by then is paid. */
+const paid_stops: ReadonlySet<string> = new Set<ErrorCode>(['deadline_exceeded', 'insufficient_credits']);
+/** Not this worker's to end: the run goes on elsewhere, or here when the database is back. */
+const left_to_others: ReadonlySet<ErrorCode> = new Set(['fenced', 'draining', 'unavailable']);
+
+/** The agent answered: the whole fee is captured, and the output goes into the terminal event. */
+export async function completeRun(scope: RunScope, journal: Journal, text: string): Promise<void> {
+  const { agent, conversation, claim, writer } = scope;
+  const output = agent.complete({ results: conversation.results, text, input: claim.input });
+  await journal.finish({
+    events: writer.take(),
+    event: { type: 'agent_completed', data: { output } },
+    capture_micro: claim.fee_micro,
+    usage: [],
+  });
+}
+
+/**
+ * Ends a run that could not be completed, or throws again what is not this worker's to end. Of the fee, a run stopped
+ * by its user or plan pays the share that its log shows as done; one that failed on our side pays none of it. Tokens
+ * were captured call by call and stay paid.
+ */
+export async function abandonRun(scope: RunScope, journal: Journal, thrown: unknown): Promise<void> {
+  // What stopped the run explains the errors that the stop caused.
+  const error: unknown = scope.signal.aborted ? scope.signal.reason : thrown;
+  if (error instanceof NetraError && left_to_others.has(error.code)) throw error;
+  const event = endingOf(scope, error);
+  const paid = event.type === 'agent_cancelled' || (event.type === 'agent_failed' && paid_stops.has(event.data.code));
+  const capture_micro = paid ? earnedFee(scope) : 0n;
+  await journal.finish({ events: scope.writer.take(), event, capture_micro, usage: [] });
+}
+
+/** The fee's share by results in the log, in whole micro-credits, rounded down. */
+export function earnedFee({ agent, conversation, claim }: Pick<RunScope, 'agent' | 'conversation' | 'claim'>): bigint {
+  const results = conversation.results.filter((result) => result.ok).length;
+  const expected = Math.max(1, agent.expected_results);
+  return (claim.fee_micro * BigInt(Math.min(results, expected))) / BigInt(expected);
+}
+
+function endingOf({ ctx, claim }: RunScope, error: unknown): Ending {
+  if (error instanceof RunCancelled) return { type: 'agent_cancelled', data: { by: error.by } };
+  if (error instanceof NetraError) return failed(error.code, error.message);
+  if (error instanceof ModelFailure) {
+    ctx.platform.log.warn({ run_id: claim.run_id, err: error }, 'model failed');
+    return failed('model_failed', error.message);
+  }
+  ctx.platform.log.error({ run_id: claim.run_id, err: error }, 'run failed');
+  return failed('internal', errorCatalogue.internal.title);
+}
+
+function failed(code: ErrorCode, message: string): Ending {
+  return { type: 'agent_failed', data: { code, message } };
+}

@@ -1,0 +1,35 @@
+import type { NewEvent } from '@netra/contract';
+import { callTools, type Call } from './call-tools.ts';
+import type { OpenCall } from './conversation.ts';
+import { say, type RunScope } from './run-scope.ts';
+
+/**
+ * Finishes the calls that an earlier worker left open. Tools with `effects` none or idempotent run again under the
+ * same idempotency key; `once` waits for the user's word. Returns false when the run has to be parked for it.
+ */
+export async function resumeCalls(scope: RunScope): Promise<boolean> {
+  const open = [...scope.conversation.open.values()];
+  const again = open.filter((call) => mayRunAgain(scope, call));
+  const denied = open.filter((call) => call.approval === 'denied');
+  const unasked = open.filter((call) => !again.includes(call) && call.approval === 'not_asked');
+  const waiting = open.length - again.length - denied.length;
+  say(scope, [...denied.map(deniedResult), ...unasked.map(approvalRequest)]);
+  if (again.length > 0) await callTools(scope, again);
+  return waiting === 0;
+}
+
+function mayRunAgain({ agent }: RunScope, call: OpenCall): boolean {
+  const tool = agent.tools.find(({ name }) => name === call.tool);
+  // A tool that is gone has no effect: the call gets its error.
+  return call.approval === 'approved' || (call.approval !== 'denied' && tool?.effects !== 'once');
+}
+
+function deniedResult({ call_id, tool }: Call): NewEvent {
+  const error = { code: 'denied', message: 'the user did not allow this call' };
+  return { type: 'tool_completed', data: { call_id, tool, ok: false, error, duration_ms: 0 } };
+}
+
+function approvalRequest({ call_id, tool, input }: Call): NewEvent {
+  const reason = 'This call may have happened already when its server stopped. Allow it to run again?';
+  return { type: 'approval_requested', data: { call_id, tool, input, reason } };
+}

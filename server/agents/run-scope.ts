@@ -1,0 +1,25 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { NewEvent } from '@netra/contract';
+import type { Ctx } from '../platform/index.ts';
+import type { Claim } from '../runs/index.ts';
+import type { Conversation } from './conversation.ts';
+import type { Agent } from './define-agent.ts';
+import type { EventWriter } from './write-events.ts';
+
+/** What one execution of a run works with, made by `executeRun`. */
+export interface RunScope {
+  readonly ctx: Ctx;
+  readonly claim: Claim;
+  readonly agent: Agent;
+  readonly model: LanguageModelV4;
+  readonly conversation: Conversation;
+  readonly writer: EventWriter;
+  /** Aborts on cancel, deadline, drain, a lost lease or a failed append; its reason says which. */
+  readonly signal: AbortSignal;
+}
+
+/** Adds events to the conversation and sends them on their way to the log: one may never happen without the other. */
+export function say({ conversation, writer }: RunScope, events: readonly NewEvent[]): void {
+  for (const event of events) conversation.add(event);
+  if (events.length > 0) writer.write(events);
+}

@@ -1,0 +1,41 @@
+import { askModel } from './ask-model.ts';
+import { callTools, executing, numberCalls } from './call-tools.ts';
+import { chargeAnswer, growHold } from './charge-model.ts';
+import { ModelFailure } from './model-failure.ts';
+import { say, type RunScope } from './run-scope.ts';
+
+/** Steps in a row in which every call was wrong, before the model is given up. */
+const max_wrong_steps = 3;
+
+/**
+ * Runs steps until the model answers without calling a tool; returns what it said. A step is one model call and its
+ * tool calls:
+ *
+ *   model speaks (streamed) → its price captured → all `tool_executing` committed in one append → tools run → results
+ */
+export async function takeSteps(scope: RunScope): Promise<string> {
+  const { conversation, agent } = scope;
+  for (let wrong_steps = 0; ;) {
+    scope.signal.throwIfAborted();
+    if (conversation.steps >= agent.bounds.max_steps) {
+      throw new ModelFailure(`the agent was not done after ${agent.bounds.max_steps} steps`, false);
+    }
+    if (conversation.events >= agent.bounds.max_events) {
+      throw new ModelFailure(`the agent was not done after ${agent.bounds.max_events} events`, false);
+    }
+    const hold = await growHold(scope);
+    const answer = await askModel(scope);
+    await chargeAnswer(scope, hold, answer);
+    if (answer.calls.length === 0) return answer.text;
+
+    const calls = numberCalls(scope, answer.calls);
+    say(scope, calls.map(executing));
+    // R2: the call is in the log before the tool runs, so a worker that takes over knows that it may have run.
+    await scope.writer.flush();
+    const wrong = await callTools(scope, calls);
+    wrong_steps = wrong === calls.length ? wrong_steps + 1 : 0;
+    if (wrong_steps >= max_wrong_steps) {
+      throw new ModelFailure(`the model’s tool calls were wrong ${max_wrong_steps} times in a row`, false);
+    }
+  }
+}
