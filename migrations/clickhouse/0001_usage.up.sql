@@ -36,7 +36,8 @@ partition by toYYYYMM(at)
 order by (org_id, at, event_id)
 settings non_replicated_deduplication_window = 10000;
 
--- What happened, by type, user and time.
+-- What happened, by type, user and time. A row that two senders bring at the same time in different batches is kept
+-- once: readers ask with `final`.
 create table if not exists event (
   org_id   UUID,
   at       DateTime64(6, 'UTC'),
@@ -45,22 +46,21 @@ create table if not exists event (
   user_id  String default '',
   run_id   UUID default '00000000-0000-0000-0000-000000000000',
   data     String default '{}'
-) engine = MergeTree
+) engine = ReplacingMergeTree
 partition by toYYYYMM(at)
 order by (org_id, at, event_id)
 settings non_replicated_deduplication_window = 10000;
 
--- What a user did: one row for each thing that a user asked for.
+-- What users did.
 create table if not exists activity (
-  org_id      UUID,
-  at          DateTime64(6, 'UTC'),
-  event_id    UUID,
-  user_id     String,
-  action      LowCardinality(String),
-  run_id      UUID default '00000000-0000-0000-0000-000000000000',
-  duration_ms UInt64 default 0,
-  data        String default '{}'
-) engine = MergeTree
+  org_id   UUID,
+  at       DateTime64(6, 'UTC'),
+  event_id UUID,
+  user_id  String,
+  action   LowCardinality(String),
+  run_id   UUID default '00000000-0000-0000-0000-000000000000',
+  data     String default '{}'
+) engine = ReplacingMergeTree
 partition by toYYYYMM(at)
 order by (org_id, user_id, at, event_id)
 settings non_replicated_deduplication_window = 10000;
@@ -74,7 +74,7 @@ create table if not exists metric (
   user_id  String default '',
   run_id   UUID default '00000000-0000-0000-0000-000000000000',
   value    Decimal(38, 12)
-) engine = MergeTree
+) engine = ReplacingMergeTree
 partition by toYYYYMM(at)
 order by (org_id, name, at, event_id)
 settings non_replicated_deduplication_window = 10000;

@@ -202,7 +202,7 @@ export const eventsQuery = z.object({
 });
 
 export const usageQuery = z.object({
-  by: z.enum(['total', 'day', 'model', 'user']).default('total'),
+  by: z.enum(['total', 'day', 'model', 'user', 'feature', 'coverage']).default('total'),
   from: at.optional(),
   to: at.optional(),
 });
@@ -218,6 +218,8 @@ export const usageImportQuery = z.object({
   model: z.string().min(1).max(128).optional(),
   user: z.string().min(1).max(128).optional(),
   skip_bad: z.stringbool().default(false),
+  /** Generated data: it is called synthetic wherever it shows. */
+  synthetic: z.stringbool().default(false),
 });
 export type UsageImportQuery = z.input<typeof usageImportQuery>;
 
@@ -229,6 +231,7 @@ export const usageImport = z.object({
   totals: z.object({
     calls: z.string(),
     input_tokens: z.string(),
+    cached_input_tokens: z.string(),
     output_tokens: z.string(),
     cost_usd: z.string(),
   }),

@@ -1,10 +1,12 @@
 import { NetraError } from '@netra/contract';
+import { parseInput } from '../platform/parse-input.ts';
 import type { Ctx } from '../platform/platform.ts';
 import { usageScope, type Answer, type NamedQuery, type UsageScope } from './schemas.ts';
 import type { UsageQuestion } from './sql/usage-questions.ts';
 import { parseTime } from './usage-time.ts';
 
 const filters = {
+  source: 'source = {source:String}',
   from: "at >= {from:DateTime64(7, 'UTC')}",
   to: "at < {to:DateTime64(7, 'UTC')}",
   model: 'model = {model:String}',
@@ -17,7 +19,7 @@ const filters = {
  * no other's, so none can be written that forgets the tenant.
  */
 export function buildQuery(org_id: string, question: UsageQuestion, input: UsageScope): NamedQuery {
-  const { limit, ...given } = usageScope.parse(input);
+  const { limit, ...given } = parseInput(usageScope, input);
   const params: Record<string, unknown> = { org: org_id };
   const conditions = ['org_id = {org:UUID}'];
   for (const [name, condition] of Object.entries(filters)) {

@@ -120,7 +120,8 @@ function readTexts(values: readonly string[], row: Row, rules: RowRules): string
 
 function readOutcome(values: readonly string[], row: Row): string | undefined {
   const status = value(values, 'status').toLowerCase();
-  const failed = status === '' ? row['error'] !== undefined : status !== 'ok' && status !== 'success' && status !== '200';
+  const failed =
+    status === '' ? row['error'] !== undefined : status !== 'ok' && status !== 'success' && status !== '200';
   if (failed) row['status'] = 'error';
   if (failed && row['error'] === undefined) row['error'] = status.slice(0, maxTextLength);
   const latency = value(values, 'latency_ms');

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { NetraError } from '@netra/contract';
-import { rateUsage } from '../billing/index.ts';
+import type { z } from 'zod';
+import { oneRow } from '../platform/one-row.ts';
+import { parseInput } from '../platform/parse-input.ts';
 import type { Ctx } from '../platform/platform.ts';
-import { checkRow, type RateCall } from './check-row.ts';
+import { checkRow } from './check-row.ts';
+import { rateCall, refuseUnknownModel } from './rate-call.ts';
 import { insertBatches, type PlacedRow } from './insert-batches.ts';
 import { readRecords } from './read-records.ts';
 import { importOptions, type ImportOptions, type ImportResult, type RowError, type UsageColumn } from './schemas.ts';
@@ -15,7 +18,7 @@ const maxErrors = 100;
 const lease_ms = 30_000;
 
 export type UsageImport = ImportOptions & { readonly source: AsyncIterable<Uint8Array> };
-type Options = ReturnType<typeof importOptions.parse>;
+type Options = z.output<typeof importOptions>;
 
 /**
  * Adds a file of LLM calls to the organisation's usage. All or nothing: the file is kept aside and checked whole
@@ -26,12 +29,14 @@ type Options = ReturnType<typeof importOptions.parse>;
  * of its day unless the file says what it cost.
  *
  * Throws invalid_usage_file with the first 100 bad lines, payload_too_large, idempotency_key_reused (same key, other
- * file or options), conflict (the same import is under way), forbidden (viewers).
+ * file or options), conflict (the same import is under way), invalid_request (a model without a price, with names that
+ * are like it), forbidden (viewers).
  */
 export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport }): Promise<ImportResult> {
   if (ctx.principal.role === 'viewer') throw new NetraError('forbidden', 'Viewers cannot import usage');
   const { source, ...rest } = input;
-  const options = parseOptions(rest);
+  const options = parseInput(importOptions, rest);
+  if (options.model !== undefined) refuseUnknownModel(options.model);
   const spool = await openSpoolFile(join(ctx.platform.config.data_dir, 'spool'), ctx.platform.ids.uuid());
   try {
     const seen = await checkFile(spool.through(source), options);
@@ -40,13 +45,6 @@ export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport
   } finally {
     await spool.close();
   }
-}
-
-function parseOptions(input: ImportOptions): Options {
-  const parsed = importOptions.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new NetraError('invalid_request', `The import's options are not valid: ${problems.join('; ')}`);
 }
 
 interface Seen {
@@ -73,7 +71,7 @@ async function* goodRows(
   options: Options,
   onError: (error: RowError) => void = () => undefined,
 ): AsyncGenerator<readonly PlacedRow[]> {
-  const rules = { model: options.model, user: options.user, rate };
+  const rules = { model: options.model, user: options.user, rate: rateCall };
   const given = new Set<UsageColumn>(options.model === undefined ? [] : ['model']);
   for await (const records of readRecords(bytes, { format: options.format, map: options.map, given })) {
     const good: PlacedRow[] = [];
@@ -85,11 +83,6 @@ async function* goodRows(
     yield good;
   }
 }
-
-const rate: RateCall = (call) => {
-  const rated = rateUsage(call);
-  return { cost_usd: rated.cost_usd, price_book: rated.price_book_version };
-};
 
 function badRows(seen: Seen): NetraError {
   const first = seen.errors[0];
@@ -109,8 +102,7 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
   const import_id = importId(principal.org_id, options.key);
   const lease = { org_id: principal.org_id, import_id, lease_token: platform.ids.uuid(), lease_ms };
   const hash = hashOf(spool, options);
-  const [begun] = await platform.postgres.call<Begun>(beginUsageImport({ ...lease, key: options.key, hash }));
-  if (begun === undefined) throw new Error('begin_usage_import answers one row');
+  const begun = oneRow(await platform.postgres.call<Begun>(beginUsageImport({ ...lease, key: options.key, hash })));
   if (begun.result !== null) return { ...begun.result, accepted: 0, duplicates: begun.result.accepted };
   try {
     const { present } = await insertBatches({

@@ -1,4 +1,23 @@
 /** ClickHouse: usage goes in by file and by outbox; questions about it come back with the query that answers them. */
+export * from './check-settled.ts';
+export type {
+  Activity,
+  EventFact,
+  FactScope,
+  Metric,
+  MetricSummary,
+  NewActivity,
+  NewEventFact,
+  NewMetric,
+  RecordResult,
+} from './facts.ts';
 export * from './find-waste.ts';
+export { generateSample, type Planted, type PlantedKind, type Sample, type SampleManifest } from './generate-sample.ts';
+export { importUsage, type UsageImport } from './import-usage.ts';
+export { parseColumnMap } from './parse-column-map.ts';
+export { pumpOutbox } from './pump-outbox.ts';
+export { outboxPayloads, type OutboxKind } from './outbox-rows.ts';
+export * from './read-facts.ts';
 export * from './read-usage.ts';
+export * from './record-facts.ts';
 export * from './schemas.ts';

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Ctx } from '../platform/platform.ts';
 import type { CheckedRow } from './check-row.ts';
+import { linesPresentText } from './sql/usage-imports.ts';
 
-// Big enough that ClickHouse makes few parts, small enough that two of them are ≈ 50 MB of memory at most.
-const batchLines = 40_000;
+// Big enough that ClickHouse makes few parts, small enough that two of them are ≈ 25 MB of memory at most.
+const batchLines = 20_000;
 // ClickHouse refuses a block that spreads over more than 100 partitions.
 const batchMonths = 60;
 
@@ -80,11 +81,12 @@ async function insertBatch(options: InsertBatches, batch: readonly PlacedRow[]):
 }
 
 async function linesPresent(options: InsertBatches, first: number, last: number): Promise<ReadonlySet<string>> {
-  const rows = await options.ctx.platform.clickhouse.query<{ import_line: string }>(
-    `select import_line from usage
-     where org_id = {org:UUID} and import_id = {import:UUID} and import_line between {first:UInt64} and {last:UInt64}`,
-    { org: options.ctx.principal.org_id, import: options.import_id, first, last },
-  );
+  const rows = await options.ctx.platform.clickhouse.query<{ import_line: string }>(linesPresentText, {
+    org: options.ctx.principal.org_id,
+    import: options.import_id,
+    first,
+    last,
+  });
   return new Set(rows.map((row) => String(row.import_line)));
 }
 

@@ -20,12 +20,12 @@ const tooLong = `is longer than ${maxLineBytes} bytes`;
 
 /** Cuts a stream of bytes into lines, a chunk at a time; never holds more than a chunk and one line. */
 export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<Lines> {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   let skipping = false;
   let first = 1;
   let start = true;
   for await (const bytes of source) {
-    let chunk = Buffer.concat([rest, bytes]);
+    let chunk: Buffer = Buffer.concat([rest, bytes]);
     if (start && chunk.length < 4) {
       rest = chunk;
       continue;
@@ -71,7 +71,7 @@ function findLong(texts: readonly string[], skipping: boolean): ReadonlyMap<numb
 function cutCarefully(bytes: Buffer, first: number, skipping: boolean): Lines {
   const texts: string[] = [];
   const bad = new Map<number, string>();
-  for (let from = 0; from <= bytes.length; ) {
+  for (let from = 0; from <= bytes.length;) {
     const feed = bytes.indexOf(lineFeed, from);
     const to = feed === -1 ? bytes.length : feed;
     const line = bytes.subarray(from, to);

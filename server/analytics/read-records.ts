@@ -59,16 +59,15 @@ class CsvReader implements Reader {
   }
 
   end(): UsageRecord[] {
-    if (this.#open !== undefined) return [{ line: this.#open.line, error: `opens a quote that never closes${cutHint}` }];
+    if (this.#open !== undefined)
+      return [{ line: this.#open.line, error: `opens a quote that never closes${cutHint}` }];
     if (this.#places === undefined) throw new NetraError('invalid_usage_file', 'The file is empty', { errors: [] });
     return [];
   }
 
   #bad(line: number, error: string): UsageRecord {
-    if (this.#places !== undefined) return { line, error };
-    throw new NetraError('invalid_usage_file', `Line ${line} ${error}, so this is no CSV file with a header`, {
-      errors: [{ line, message: error }],
-    });
+    if (this.#places === undefined) throw unreadableHeader(line, error);
+    return { line, error };
   }
 
   #line(line: number, raw: string, hint: string): UsageRecord | undefined {
@@ -87,11 +86,15 @@ class CsvReader implements Reader {
     if (text === '') return undefined;
     if (fields === undefined) return { line, error: `has a quote in the wrong place${hint}` };
     if (this.#places === undefined) {
-      this.#places = findColumns(fields.map((field) => field.trim()), this.#options);
+      this.#places = findColumns(
+        fields.map((field) => field.trim()),
+        this.#options,
+      );
       this.#width = fields.length;
       return undefined;
     }
-    if (fields.length !== this.#width) return { line, error: `has ${fields.length} columns, not ${this.#width}${hint}` };
+    if (fields.length !== this.#width)
+      return { line, error: `has ${fields.length} columns, not ${this.#width}${hint}` };
     return { line, values: this.#places.map((place) => (place < 0 ? '' : (fields[place] ?? ''))) };
   }
 }

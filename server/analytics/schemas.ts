@@ -7,6 +7,8 @@ import { z } from 'zod';
 
 /** Part of the organisation's usage. `from` is included, `to` is not; nothing given = everything there is. */
 export const usageScope = z.object({
+  /** Calls that files brought in (`import`, unless said otherwise), or that runs of agents here made. */
+  source: z.enum(['import', 'run']).default('import'),
   from: z.string().max(40).optional(),
   to: z.string().max(40).optional(),
   model: z.string().max(200).optional(),
@@ -15,7 +17,7 @@ export const usageScope = z.object({
   /** Rows at most; each query has its own default. */
   limit: z.int().min(1).max(1000).optional(),
 });
-export type UsageScope = z.infer<typeof usageScope>;
+export type UsageScope = z.input<typeof usageScope>;
 
 /** What was asked, so that any reader can ask it again: `params` are bound, never pasted into `text`. */
 export interface NamedQuery {

@@ -37,7 +37,7 @@ export async function openSpoolFile(folder: string, name: string): Promise<Spool
       }
     },
     async *read() {
-      for (let at = 0; at < size; ) {
+      for (let at = 0; at < size;) {
         const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, at);
         if (bytesRead === 0) return;
         at += bytesRead;

@@ -54,13 +54,14 @@ export class UsageSums {
   }
 }
 
-function toPico(usd: string): bigint {
+/** US dollars with at most 12 decimals as whole 10⁻¹² dollars. */
+export function toPico(usd: string): bigint {
   const [whole = '0', fraction = ''] = usd.split('.');
   return BigInt(whole + fraction.padEnd(decimals, '0'));
 }
 
-/** As ClickHouse writes decimals: no zeros at the end. */
-function fromPico(pico: bigint): string {
+/** US dollars as ClickHouse writes decimals: no zeros at the end. */
+export function fromPico(pico: bigint): string {
   const fraction = (pico % unit).toString().padStart(decimals, '0').replace(/0+$/, '');
   return fraction === '' ? `${pico / unit}` : `${pico / unit}.${fraction}`;
 }

@@ -41,3 +41,10 @@ export function endUsageImport(row: {
     values: [row.org_id, row.import_id, row.lease_token, row.result],
   };
 }
+
+/** For ClickHouse: which lines of a part of the file are there already. */
+export const linesPresentText = `select import_line
+from usage
+where org_id = {org:UUID}
+  and import_id = {import:UUID}
+  and import_line between {first:UInt64} and {last:UInt64}`;

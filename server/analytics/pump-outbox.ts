@@ -1,0 +1,39 @@
+import type { Platform } from '../platform/platform.ts';
+import { outboxPayloads, projectBatch, type OutboxKind, type OutboxRow } from './outbox-rows.ts';
+import { clearOutbox, takeOutbox } from './sql/outbox.ts';
+
+const batchRows = 5_000;
+const lease_ms = 60_000;
+const maxBatches = 1_000;
+
+/**
+ * Sends what waits in the outbox to ClickHouse, exactly once: a batch keeps its id and its rows until it is cleared,
+ * and its id is the insert's deduplication token, so being killed at any point and doing it again changes nothing.
+ * Several may run at once; each batch is leased to one. Resolves to the rows sent, when nothing waits any more (or
+ * after 1,000 batches).
+ */
+export async function pumpOutbox({ platform }: { platform: Platform }): Promise<{ rows: number }> {
+  let sent = 0;
+  for (let batch = 0; batch < maxBatches; batch += 1) {
+    const take = takeOutbox(platform.ids.uuid(), batchRows, lease_ms);
+    const rows = await platform.postgres.call<OutboxRow>(take);
+    const [first] = rows;
+    if (first === undefined) break;
+    await sendBatch(platform, first, rows);
+    sent += rows.length;
+  }
+  return { rows: sent };
+}
+
+async function sendBatch(platform: Platform, first: OutboxRow, rows: readonly OutboxRow[]): Promise<void> {
+  if (!isKnown(first.kind)) throw new Error(`the outbox has rows of kind ${first.kind}, which nobody receives`);
+  const tables = projectBatch(first.kind, rows);
+  for (const [table, stored] of Object.entries(tables)) {
+    await platform.clickhouse.insert({ table, rows: stored, token: first.batch_id });
+  }
+  await platform.postgres.call(clearOutbox(first.batch_id));
+}
+
+function isKnown(kind: string): kind is OutboxKind {
+  return Object.hasOwn(outboxPayloads, kind);
+}
