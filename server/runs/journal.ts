@@ -33,14 +33,16 @@ export interface FinishInput {
   readonly usage: readonly OutboxRow[];
 }
 
+export type Standing = 'open' | 'ending' | 'ended' | 'parked' | 'lost';
+
 /** A claimed run's log, open for writing. */
 export interface Journal {
   /** All committed events so far, oldest first. */
   readonly events: readonly RunEvent[];
   /** Where the grammar stands, with what is not committed yet. */
   readonly state: LogState;
-  /** True once the run has ended, is parked, or was lost. */
-  readonly closed: boolean;
+  /** open: to be written. ending: the last write is on its way. ended, parked: done with, committed. lost: fenced, or the outcome is unknown. */
+  readonly standing: Standing;
   /**
    * Resolves when the events are committed. Not awaiting is allowed: what waits leaves together, order is kept, and a
    * failure rejects every later call. Throws an Error that names the broken rule of the grammar, `payload_too_large`,
@@ -62,7 +64,7 @@ export class RunJournal implements Journal {
   #waiting: EncodedEvent[] = [];
   #flight: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
-  #closed = false;
+  #standing: Standing = 'open';
 
   constructor(platform: Platform, claim: Claim, events: RunEvent[], state: LogState) {
     this.#platform = platform;
@@ -80,8 +82,8 @@ export class RunJournal implements Journal {
     return this.#state;
   }
 
-  get closed(): boolean {
-    return this.#closed || this.#failure !== null;
+  get standing(): Standing {
+    return this.#standing;
   }
 
   append(events: readonly NewEvent[]): Promise<void> {
@@ -103,7 +105,7 @@ export class RunJournal implements Journal {
     this.#accept(last);
     // The grammar only looks at the type; the receipt is not known before the settlement.
     const state = advanceLog(this.#state, event);
-    this.#closed = true;
+    this.#standing = 'ending';
     await this.#flight;
     const events = this.#take();
     const finished = await this.#closing(() =>
@@ -116,19 +118,21 @@ export class RunJournal implements Journal {
     const ending = { type: event.type, data: { ...event.data, credits: finished.receipt } } as TerminalEvent;
     this.#state = state;
     this.#committed([...events, encodeEvent(ending)], finished.at);
+    this.#standing = 'ended';
     this.#node.feed.end(this.#claim.run_id);
     return finished.receipt;
   }
 
   async park(events: readonly NewEvent[]): Promise<void> {
     this.#accept(events);
-    this.#closed = true;
+    this.#standing = 'ending';
     await this.#flight;
     const waiting = this.#take();
     const at = await this.#closing(() =>
       parkRun({ platform: this.#platform, claim: this.#claim, input: { head: this.#head, events: waiting } }),
     );
     this.#committed(waiting, at);
+    this.#standing = 'parked';
     this.#node.feed.drop(this.#claim.run_id);
   }
 
@@ -138,7 +142,7 @@ export class RunJournal implements Journal {
 
   #refuseIfClosed(): void {
     if (this.#failure) throw this.#failure.error;
-    if (this.#closed) throw new NetraError('conflict', 'This run is no longer being written here.');
+    if (this.#standing !== 'open') throw new NetraError('conflict', 'This run is no longer being written here.');
   }
 
   /** Checks the grammar and queues; all or nothing. */
@@ -189,6 +193,7 @@ export class RunJournal implements Journal {
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
+    this.#standing = 'lost';
     this.#node.feed.drop(this.#claim.run_id);
   }
 

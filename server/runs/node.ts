@@ -1,6 +1,7 @@
 import type { Platform } from '../platform/platform.ts';
 import type { Claim } from './claim.ts';
 import { Feed } from './feed.ts';
+import type { Journal } from './journal.ts';
 import { LogWriter } from './log-writer.ts';
 
 /** A place at this node's worker, held while a run is being admitted. Ends with exactly one of the two calls. */
@@ -24,6 +25,8 @@ export interface RunsNode {
   readonly feed: Feed;
   readonly writer: LogWriter;
   worker: LocalWorker | null;
+  /** Journals open on this node, by lease token: how a worker knows what became of a run that it executed. */
+  readonly journals: Map<string, Journal>;
   readonly hint: (hint: Hint) => void;
 }
 
@@ -44,7 +47,7 @@ export function nodeOf(platform: Platform): RunsNode {
   const hint = hinting(platform);
   const feed = new Feed();
   const writer = new LogWriter(platform, (runs) => hint({ kind: 'moved', runs }));
-  const node: RunsNode = { feed, writer, worker: null, hint };
+  const node: RunsNode = { feed, writer, worker: null, journals: new Map(), hint };
   nodes.set(platform, node);
   return node;
 }

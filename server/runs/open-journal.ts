@@ -18,7 +18,7 @@ export async function openJournal({
   readonly platform: Platform;
   readonly claim: Claim;
 }): Promise<Journal> {
-  const { feed } = nodeOf(platform);
+  const { feed, journals } = nodeOf(platform);
   const kept = feed.get(claim.run_id);
   const whole = kept?.head === claim.last_seq && kept.events.length === kept.head;
   const events = whole ? [...kept.events] : await readAll(platform, claim);
@@ -28,7 +28,9 @@ export async function openJournal({
   }
   let state: LogState = emptyLog;
   for (const event of events) state = advanceLog(state, event);
-  return new RunJournal(platform, claim, events, state);
+  const journal = new RunJournal(platform, claim, events, state);
+  journals.set(claim.lease_token, journal);
+  return journal;
 }
 
 async function readAll(platform: Platform, claim: Claim): Promise<RunEvent[]> {

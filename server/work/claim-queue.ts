@@ -1,0 +1,77 @@
+import type { Platform } from '../platform/platform.ts';
+import type { Claim } from '../runs/index.ts';
+import { claimRuns } from './sql/lease.ts';
+
+export interface ClaimQueue {
+  /** Something was queued: look now. */
+  wake(): void;
+  /** A run has left: look now if there was more than we could take. */
+  roomMade(): void;
+  /** Resolves when no claim is on its way any more. */
+  stop(): Promise<void>;
+}
+
+/** How long an idle node leaves the queue alone: also how late an expired lease may be noticed. */
+const poll_ms = 500;
+/** Runs taken by one statement: others should get some, too. */
+const batch = 32;
+
+/** Claims runs while there is room: expired leases first, then by priority. */
+export function claimQueue({
+  platform,
+  room,
+  take,
+}: {
+  readonly platform: Platform;
+  readonly room: () => number;
+  readonly take: (claim: Claim) => void;
+}): ClaimQueue {
+  let stopped = false;
+  let backlog = false;
+  let wake: () => void = () => undefined;
+
+  const look = async (): Promise<void> => {
+    const limit = Math.min(room(), batch);
+    if (limit <= 0) {
+      backlog = true;
+      return;
+    }
+    const { postgres, config, node_id } = platform;
+    const claims = await postgres.call<Claim>(claimRuns(node_id, limit, config.lease_ms));
+    backlog = claims.length === limit;
+    for (const claim of claims) take(claim);
+  };
+
+  const pause = async (): Promise<void> => {
+    if (backlog && room() > 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    wake = resolve;
+    // Jitter: nodes that started together must not look together.
+    const timer = setTimeout(resolve, poll_ms * (0.75 + platform.random() / 2));
+    await promise;
+    clearTimeout(timer);
+  };
+
+  const loop = async (): Promise<void> => {
+    while (!stopped) {
+      await look().catch((error: unknown) => {
+        backlog = false;
+        platform.log.warn({ err: error }, 'queue not read');
+      });
+      await pause();
+    }
+  };
+
+  const looping = loop();
+  return {
+    wake: () => wake(),
+    roomMade: () => {
+      if (backlog) wake();
+    },
+    stop: () => {
+      stopped = true;
+      wake();
+      return looping;
+    },
+  };
+}
