@@ -108,13 +108,18 @@ function onClose(this: WebSocket): void {
   connection.release();
 }
 
+/** A node that stays can take this many reconnections in a millisecond. */
+const comeBacks_ms = 1;
+/** What a client may take to leave beyond its part of the jitter. */
+const leave_ms = 1000;
+
 async function drain(hub: Hub, drain_ms: number): Promise<void> {
-  // Spread over the time there is: all at once would fall upon the nodes that stay.
-  const notice = { type: 'drain', after_ms: 0, jitter_ms: Math.floor(drain_ms / 2) } as const;
-  for (const connection of hub.connections.values()) connection.send(notice);
-  await untilEmpty(hub, drain_ms);
+  // Spread over as long as it takes: all at once would fall upon the nodes that stay.
+  const jitter_ms = Math.min(Math.floor(drain_ms / 2), Math.ceil(hub.connections.size / comeBacks_ms));
+  for (const connection of hub.connections.values()) connection.send({ type: 'drain', after_ms: 0, jitter_ms });
+  await untilEmpty(hub, Math.min(drain_ms, jitter_ms + leave_ms));
   for (const connection of hub.connections.values()) connection.close(closeCodes.draining, 'draining');
-  await untilEmpty(hub, Math.min(1000, drain_ms));
+  await untilEmpty(hub, Math.min(drain_ms, leave_ms));
   for (const connection of hub.connections.values()) connection.ws.terminate();
 }
 

@@ -1,0 +1,13 @@
+import type { Accounts } from '../../accounts/index.ts';
+import type { NetraApp } from '../index.ts';
+import { accountRoutes } from './accounts.ts';
+
+/** What routes need beyond `app.netra`. */
+export interface RoutesOptions {
+  readonly accounts: Accounts;
+}
+
+/** Every route file, in one list: an operation without its line here is not served. */
+export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) => void)[] {
+  return [accountRoutes(accounts)];
+}

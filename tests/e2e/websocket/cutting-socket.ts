@@ -1,0 +1,34 @@
+import type { WebSocketClass } from '@netra/client';
+import { WebSocket, type RawData } from 'ws';
+
+/** Where a connection is to be cut: before the client has seen the event (`lost`), or right after. */
+export interface Cut {
+  readonly seq: number;
+  readonly when: 'lost' | 'seen';
+}
+
+/**
+ * A WebSocket class whose connections break at the given events, each once, as a dead network breaks them: no close
+ * frame. `cuts` shrinks as they happen.
+ */
+export function cuttingSocket(cuts: Cut[]): WebSocketClass {
+  return class CuttingSocket extends WebSocket {
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      if (event !== 'message') return super.emit(event, ...args);
+      // After a cut, what was still in the buffer would never have come.
+      if (this.readyState !== WebSocket.OPEN) return false;
+      const seq = seqOf(args[0] as RawData);
+      const index = cuts.findIndex((cut) => cut.seq === seq);
+      if (index < 0) return super.emit(event, ...args);
+      const [cut] = cuts.splice(index, 1);
+      if (cut?.when === 'seen') super.emit(event, ...args);
+      this.terminate();
+      return true;
+    }
+  };
+}
+
+function seqOf(data: RawData): number | undefined {
+  const frame = JSON.parse(String(data)) as { seq?: number; data?: unknown };
+  return frame.data === undefined ? undefined : frame.seq;
+}
