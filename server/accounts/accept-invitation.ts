@@ -2,7 +2,7 @@ import { NetraError, type Session } from '@netra/contract';
 import { checkPassword } from './check-password.ts';
 import { limitAttempts } from './limit-attempts.ts';
 import { openSession } from './open-session.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import { addressTaken, registerUser } from './register.ts';
 import type { AccountsRoom, PublicCall } from './room.ts';
 import { acceptInvitationInput } from './schemas.ts';

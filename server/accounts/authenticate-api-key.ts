@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Principal } from '../platform/platform.ts';
+import type { Principal } from '../platform/index.ts';
 import type { StoredApiKey } from './api-key-cache.ts';
 import { unauthenticated } from './authenticate.ts';
 import { weakerRole } from './may-change-role.ts';

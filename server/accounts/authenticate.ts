@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import { errors, jwtVerify } from 'jose';
-import type { Principal } from '../platform/platform.ts';
+import type { Principal } from '../platform/index.ts';
 import { authenticateApiKey } from './authenticate-api-key.ts';
 import { apiKeyPrefix } from './open-auth.ts';
 import type { AccountsRoom } from './room.ts';

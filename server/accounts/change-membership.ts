@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import type { PoolClient } from 'pg';
-import type { Role } from '../platform/platform.ts';
+import type { Role } from '../platform/index.ts';
 import { refuseRoleChange } from './may-change-role.ts';
 import type { TenantCall } from './room.ts';
 import { lockOrganization, standing, type Standing } from './sql/members.ts';

@@ -1,5 +1,5 @@
 import { changeMembership } from './change-membership.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
 import { changeRoleInput } from './schemas.ts';
 import { updateRole } from './sql/members.ts';

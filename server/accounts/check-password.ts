@@ -1,5 +1,6 @@
 import { isAPIError } from 'better-auth/api';
 import type { Registered } from './register.ts';
+import { mapPostgresError } from '../platform/postgres-errors.ts';
 import type { AccountsRoom } from './room.ts';
 
 /**
@@ -12,6 +13,6 @@ export async function checkPassword(room: AccountsRoom, email: string, password:
     return { user_id: user.id, session: token };
   } catch (error) {
     if (isAPIError(error) && error.statusCode === 401) return null;
-    throw error;
+    throw mapPostgresError(error, null);
   }
 }

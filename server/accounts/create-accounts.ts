@@ -1,6 +1,6 @@
 import type { Session } from '@netra/contract';
 import type { Pool } from 'pg';
-import type { Ctx, Platform, Principal } from '../platform/platform.ts';
+import type { Ctx, Platform, Principal } from '../platform/index.ts';
 import { acceptInvitation } from './accept-invitation.ts';
 import { createApiKeyCache } from './api-key-cache.ts';
 import { authenticate } from './authenticate.ts';

@@ -1,8 +1,9 @@
 import { NetraError } from '@netra/contract';
 import { isAPIError } from 'better-auth/api';
-import type { Role } from '../platform/platform.ts';
+import type { Role } from '../platform/index.ts';
 import { weakerRole } from './may-change-role.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
+import { mapPostgresError } from '../platform/postgres-errors.ts';
 import type { TenantCall } from './room.ts';
 import { createApiKeyInput } from './schemas.ts';
 
@@ -41,7 +42,7 @@ export async function createApiKey({ room, ctx, input }: TenantCall): Promise<Ne
   }
 }
 
-function refusalOf(error: unknown): unknown {
+function refusalOf(error: unknown): Error {
   // better-auth has looked up the role as it is now.
   if (isAPIError(error) && error.statusCode === 403) {
     return new NetraError('forbidden', 'Your role does not allow making API keys');
@@ -49,7 +50,7 @@ function refusalOf(error: unknown): unknown {
   if (constraintOf(error) === 'apikey_idempotency') {
     return new NetraError('conflict', 'A key was made with this Idempotency-Key; revoke it if its secret was lost');
   }
-  return error;
+  return mapPostgresError(error, null);
 }
 
 function constraintOf(error: unknown): unknown {

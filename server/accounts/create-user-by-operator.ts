@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { NetraError } from '@netra/contract';
 import { issueToken } from './issue-token.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import { provisionOrg, subscribeOrg } from './provision-org.ts';
 import { foundedBy, registerUser, type Founding, type NewUser } from './register.ts';
 import type { AccountsRoom } from './room.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { NetraError } from '@netra/contract';
 import { refuseRoleChange } from './may-change-role.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
 import { inviteInput } from './schemas.ts';
 import { upsertInvitation } from './sql/invitations.ts';

@@ -1,4 +1,5 @@
 import { NetraError } from '@netra/contract';
+import { mapPostgresError } from '../platform/postgres-errors.ts';
 import type { AccountsRoom } from './room.ts';
 import type { Membership } from './sql/memberships.ts';
 import { tokenTtl_s, type TokenClaims } from './token-claims.ts';
@@ -7,8 +8,18 @@ import { tokenTtl_s, type TokenClaims } from './token-claims.ts';
 export async function issueToken(room: AccountsRoom, member: Membership, ttl_s: number = tokenTtl_s): Promise<string> {
   const iat = Math.floor(room.platform.clock.nowMs() / 1000);
   const claims: TokenClaims = { sub: member.user_id, org: member.org_id, role: member.role, iat, exp: iat + ttl_s };
-  const { token } = await room.auth.api.signJWT({
-    body: { payload: { ...claims, iss: room.issuer, aud: room.audience } },
-  });
-  return token;
+  const payload = { ...claims, iss: room.issuer, aud: room.audience };
+  try {
+    const { token } = await room.auth.api.signJWT({ body: { payload } });
+    return token;
+  } catch (error) {
+    if (error instanceof Error && /decrypt private key/i.test(error.message)) throw otherSecret(error);
+    throw mapPostgresError(error, null);
+  }
+}
+
+/** Not mended by a new key: two nodes with different secrets would make one for each token, for ever. */
+function otherSecret(cause: Error): NetraError {
+  const message = 'NETRA_SECRET is not the one that this database was set up with';
+  return new NetraError('config_invalid', message, {}, { cause });
 }

@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import { pageOf, type Page } from './list-members.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
 import { pageInput } from './schemas.ts';
 import { apiKeysOf, type ListedApiKey } from './sql/api-keys.ts';

@@ -1,4 +1,4 @@
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
 import { pageInput } from './schemas.ts';
 import { membersOf, type ListedMember } from './sql/members.ts';

@@ -1,4 +1,4 @@
-import type { Role } from '../platform/platform.ts';
+import type { Role } from '../platform/index.ts';
 
 const strength: Record<Role, number> = { viewer: 0, member: 1, admin: 2, owner: 3 };
 

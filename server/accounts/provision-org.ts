@@ -1,4 +1,4 @@
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { AccountsRoom } from './room.ts';
 import type { Membership } from './sql/memberships.ts';
 import { insertOrg, markProvisioned } from './sql/orgs.ts';

@@ -1,4 +1,4 @@
-import type { Role } from '../platform/platform.ts';
+import type { Role } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
 import { unauthenticated } from './authenticate.ts';
 import { profile, type Profile } from './sql/members.ts';

@@ -2,7 +2,7 @@ import { refreshBody, type Session } from '@netra/contract';
 import { unauthenticated } from './authenticate.ts';
 import { sessionOf } from './open-session.ts';
 import { sessionTtl_s } from './open-auth.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import { provisionOrg } from './provision-org.ts';
 import type { PublicCall } from './room.ts';
 import { extendSession, sessionMembership, type SessionMembership } from './sql/memberships.ts';

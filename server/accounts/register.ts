@@ -1,6 +1,7 @@
 import { runWithTransaction } from '@better-auth/core/context';
 import { NetraError } from '@netra/contract';
 import { isAPIError } from 'better-auth/api';
+import { mapPostgresError } from '../platform/postgres-errors.ts';
 import type { AccountsRoom } from './room.ts';
 import { membershipsOf, type Membership } from './sql/memberships.ts';
 import { correctUnprovisioned } from './sql/orgs.ts';
@@ -43,7 +44,7 @@ export async function registerUser(
     });
   } catch (error) {
     if (isTaken(error)) return null;
-    throw error;
+    throw mapPostgresError(error, null);
   }
 }
 
@@ -78,7 +79,7 @@ async function createOrganization(room: AccountsRoom, user_id: string, { org, pl
     await room.auth.api.createOrganization({ body: { name: org, slug: user_id, userId: user_id, plan } });
   } catch (error) {
     if (isAPIError(error) && error.body?.code === 'ORGANIZATION_ALREADY_EXISTS') throw addressTaken();
-    throw error;
+    throw mapPostgresError(error, null);
   }
 }
 

@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
 import { apiKeyInput } from './schemas.ts';
 import { deleteApiKey } from './sql/api-keys.ts';

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Ctx, Platform } from '../platform/platform.ts';
+import type { Ctx, Platform } from '../platform/index.ts';
 import type { ApiKeyCache } from './api-key-cache.ts';
 import type { Auth } from './open-auth.ts';
 import type { SigningKeys } from './signing-keys.ts';

@@ -1,5 +1,5 @@
 import { refreshBody } from '@netra/contract';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import type { PublicCall } from './room.ts';
 import { deleteSession } from './sql/memberships.ts';
 import { rows } from './sql/rows.ts';

@@ -2,7 +2,7 @@ import type { Session } from '@netra/contract';
 import { checkPassword } from './check-password.ts';
 import { limitAttempts } from './limit-attempts.ts';
 import { openSession } from './open-session.ts';
-import { parseInput } from './parse-input.ts';
+import { parseInput } from '../platform/index.ts';
 import { addressTaken, foundedBy, registerUser } from './register.ts';
 import type { PublicCall } from './room.ts';
 import { signUpInput } from './schemas.ts';

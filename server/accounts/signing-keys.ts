@@ -2,7 +2,7 @@ import { NetraError } from '@netra/contract';
 import { importJWK, type CryptoKey } from 'jose';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { Clock } from '../platform/clock.ts';
+import type { Clock } from '../platform/index.ts';
 import { publicKeys, type PublicKeyRow } from './sql/signing-keys.ts';
 import { rows } from './sql/rows.ts';
 import { maxTokenTtl_s, tokenAlgorithm } from './token-claims.ts';

@@ -1,5 +1,5 @@
-import type { Role } from '../../platform/platform.ts';
-import type { Statement } from '../../platform/postgres.ts';
+import type { Role } from '../../platform/index.ts';
+import type { Statement } from '../../platform/index.ts';
 
 export interface ListedMember {
   readonly member: string;

@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 
 /** The tenant's root row, written as netra_app inside the tenant. The name follows the account's. */
 export function insertOrg(org_id: string, name: string): Statement {

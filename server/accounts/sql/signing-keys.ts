@@ -1,5 +1,5 @@
 import { tokenAlgorithm } from '../token-claims.ts';
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 
 export interface PublicKeyRow {
   readonly id: string;
