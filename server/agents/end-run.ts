@@ -1,5 +1,5 @@
 import { errorCatalogue, NetraError, type ErrorCode } from '@netra/contract';
-import { RunCancelled, type Ending, type Journal } from '../runs/index.ts';
+import { maxEventData_bytes, RunCancelled, type Ending, type Journal } from '../runs/index.ts';
 import { ModelFailure } from './model-failure.ts';
 import type { RunScope } from './run-scope.ts';
 
@@ -8,10 +8,17 @@ const paid_stops: ReadonlySet<string> = new Set<ErrorCode>(['deadline_exceeded',
 /** Not this worker's to end: the run goes on elsewhere, or here when the database is back. */
 const left_to_others: ReadonlySet<ErrorCode> = new Set(['fenced', 'draining', 'unavailable']);
 
+/** Room for the receipt beside the output. */
+const receipt_bytes = 1024;
+
 /** The agent answered: the whole fee is captured, and the output goes into the terminal event. */
 export async function completeRun(scope: RunScope, journal: Journal, text: string): Promise<void> {
   const { agent, conversation, claim, writer } = scope;
   const output = agent.complete({ results: conversation.results, text, input: claim.input });
+  // Refused here, where the run can still end with a reason.
+  if (Buffer.byteLength(JSON.stringify(output)) > maxEventData_bytes - receipt_bytes) {
+    throw new NetraError('payload_too_large', 'The agent’s answer is too large for the log.');
+  }
   await journal.finish({
     events: writer.take(),
     event: { type: 'agent_completed', data: { output } },

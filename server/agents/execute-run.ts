@@ -1,12 +1,12 @@
+import { NetraError } from '@netra/contract';
 import type { Platform } from '../platform/index.ts';
-import { openJournal, RunCancelled, type Claim, type Journal } from '../runs/index.ts';
+import { openJournal, type Claim, type Journal } from '../runs/index.ts';
 import { Conversation } from './conversation.ts';
 import { abandonRun, completeRun } from './end-run.ts';
 import { findAgent } from './find-agent.ts';
 import { openModel } from './models/choose-model.ts';
 import { resumeCalls } from './resume-calls.ts';
 import type { RunScope } from './run-scope.ts';
-import { stopWith, type Stop } from './stop-run.ts';
 import { takeSteps } from './take-steps.ts';
 import { writeEvents } from './write-events.ts';
 
@@ -24,43 +24,41 @@ export interface Execution {
  */
 export async function executeRun({ platform, claim, signal }: Execution): Promise<void> {
   const journal = await openJournal({ platform, claim });
-  const stop = stopWith(signal, claim);
+  const scope = openScope(platform, claim, journal, signal);
+  if (scope instanceof NetraError) return await endUnstartable(journal, scope);
   try {
-    await work(platform, claim, journal, stop);
-  } finally {
-    stop.clear();
-  }
-}
-
-async function work(platform: Platform, claim: Claim, journal: Journal, stop: Stop): Promise<void> {
-  const scope = openScope(platform, claim, journal, stop);
-  let text: string;
-  try {
-    if (claim.cancel_requested_by !== null) throw new RunCancelled(claim.cancel_requested_by);
+    signal.throwIfAborted();
     if (!(await resumeCalls(scope))) return await journal.park(scope.writer.take());
-    text = await takeSteps(scope);
+    const text = await takeSteps(scope);
+    await completeRun(scope, journal, text);
   } catch (error) {
-    return abandonRun(scope, journal, error);
+    await abandonRun(scope, journal, error);
   }
-  await completeRun(scope, journal, text);
 }
 
-function openScope(platform: Platform, claim: Claim, journal: Journal, stop: Stop): RunScope {
-  const agent = findAgent(claim.agent, platform.config);
-  const conversation = new Conversation(agent, claim.input);
-  for (const event of journal.events) conversation.add(event);
-  const { org_id, user_id, role, run_id } = claim;
-  return {
-    ctx: {
-      platform,
-      principal: { org_id, user_id, role, kind: 'user', expires_at_ms: null },
-      trace_id: run_id,
-    },
-    claim,
-    agent,
-    model: openModel(claim.model, platform.config),
-    conversation,
-    writer: writeEvents(journal, stop.abort),
-    signal: stop.signal,
-  };
+/** Or why this run cannot be executed: an agent or model that is gone, an input that does not fit. */
+function openScope(platform: Platform, claim: Claim, journal: Journal, signal: AbortSignal): RunScope | NetraError {
+  try {
+    const agent = findAgent(claim.agent, platform.config);
+    const conversation = new Conversation(agent, claim.input);
+    for (const event of journal.events) conversation.add(event);
+    const { org_id, user_id, role, run_id } = claim;
+    const principal = { org_id, user_id, role, kind: 'user', expires_at_ms: null } as const;
+    return {
+      ctx: { platform, principal, trace_id: run_id },
+      claim,
+      agent,
+      model: openModel(claim.model, platform.config),
+      conversation,
+      writer: writeEvents(journal),
+      signal,
+    };
+  } catch (error) {
+    if (error instanceof NetraError) return error;
+    throw error;
+  }
+}
+
+async function endUnstartable(journal: Journal, { code, message }: NetraError): Promise<void> {
+  await journal.finish({ event: { type: 'agent_failed', data: { code, message } }, capture_micro: 0n, usage: [] });
 }

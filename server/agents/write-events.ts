@@ -7,7 +7,10 @@ const max_text_chars = 16 * 1024;
 const max_waiting_chars = 256 * 1024;
 
 export interface EventWriter {
-  /** Takes events; they leave in the next turn of the event loop, or together when the append before returns. */
+  /**
+   * Takes events; they leave in the next turn of the event loop, or together when the append before returns. Throws
+   * what made an earlier append fail.
+   */
   write(events: readonly NewEvent[]): void;
   /** Resolves when all events so far are committed. */
   flush(): Promise<void>;
@@ -23,11 +26,12 @@ export interface EventWriter {
  * once, and what a turn without any waiting says is one append (a rehearsal's tool result and answer leave with its
  * end, which saves a quarter of its round trips).
  */
-export function writeEvents(journal: Pick<Journal, 'append'>, onFailure: (error: unknown) => void): EventWriter {
+export function writeEvents(journal: Pick<Journal, 'append'>): EventWriter {
   let pending: NewEvent[] = [];
   let pending_chars = 0;
   let scheduled: NodeJS.Immediate | null = null;
   let in_flight: Promise<void> | null = null;
+  let failure: { readonly error: unknown } | null = null;
 
   const take = (): readonly NewEvent[] => {
     if (scheduled !== null) clearImmediate(scheduled);
@@ -40,6 +44,9 @@ export function writeEvents(journal: Pick<Journal, 'append'>, onFailure: (error:
   const send = async (): Promise<void> => {
     try {
       while (pending.length > 0) await journal.append(take());
+    } catch (error) {
+      failure = { error };
+      throw error;
     } finally {
       in_flight = null;
     }
@@ -52,11 +59,13 @@ export function writeEvents(journal: Pick<Journal, 'append'>, onFailure: (error:
     take,
     flush,
     write(events) {
+      if (failure !== null) throw failure.error;
       for (const event of events) pending_chars += pushEvent(pending, event);
       if (in_flight !== null) return;
       scheduled ??= setImmediate(() => {
         scheduled = null;
-        flush().catch(onFailure);
+        // Kept, and thrown at the next write.
+        flush().catch(() => undefined);
       });
     },
     ready: () => (pending_chars > max_waiting_chars ? flush() : Promise.resolve()),
