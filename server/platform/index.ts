@@ -4,6 +4,7 @@ export { systemClock, type Clock } from './clock.ts';
 export { hashConfig, hashValue, type ConfigHashes } from './config-hash.ts';
 export { configKeys, environments, type ConfigKey, type Environment } from './config-keys.ts';
 export { loadConfig, type Config, type LoadedConfig } from './config.ts';
+export { openEmbeddedStores, type EmbeddedStores } from './embedded/index.ts';
 export { systemIds, uuidV7, type Ids } from './ids.ts';
 export { openLog, redact, type Log, type LogLevel } from './log.ts';
 export { openMetrics, type Metrics } from './metrics.ts';

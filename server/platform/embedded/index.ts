@@ -1,0 +1,1 @@
+export { openEmbeddedStores, type EmbeddedStores, type EmbeddedStoresOptions } from './open-embedded-stores.ts';
