@@ -132,14 +132,22 @@ export const jwks = z.object({
   ),
 });
 
-export const credits = z.object({ balance_micro: microCredits, held_micro: microCredits });
+/** `balance_micro` can be spent now; `debt_micro` was spent beyond all credits, and the next ones given pay it first. */
+export const credits = z.object({ balance_micro: microCredits, held_micro: microCredits, debt_micro: microCredits });
 export type Credits = z.infer<typeof credits>;
 
+/**
+ * One movement of credits. `transfer` is its place in the organisation's history, dense from 1; `amount_micro` what it
+ * did to the balance, `balance_micro` the balance after it: all amounts add up to it.
+ */
 export const transfer = z.object({
-  transfer: uuid,
+  transfer: z.string().regex(/^[1-9]\d*$/),
   at,
-  kind: z.string(),
+  kind: z.enum(['grant', 'hold', 'extend', 'capture', 'settle', 'overage', 'expire']),
   amount_micro: microCredits,
+  held_micro: microCredits,
+  spent_micro: microCredits,
+  balance_micro: microCredits,
   reason: z.string(),
   agent: z.string().nullable(),
   run: uuid.nullable(),

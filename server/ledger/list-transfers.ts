@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseInput, type Ctx } from '../platform/index.ts';
-import { listTransfersStatement, type TransferRow } from './sql/reads.ts';
+import { listTransfersStatement, type TransferKind, type TransferRow } from './sql/reads.ts';
 
 const input = z.object({
   limit: z.number().int().min(1).max(200).default(50),
@@ -15,7 +15,7 @@ export interface Transfer {
   /** Its place in the history: 1 is the organisation's first movement, and none is missing. */
   readonly transfer: string;
   readonly at: Date;
-  readonly kind: string;
+  readonly kind: TransferKind;
   /** What it did to the balance: all of them add up to it. */
   readonly amount_micro: bigint;
   readonly held_micro: bigint;

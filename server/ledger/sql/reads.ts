@@ -15,10 +15,12 @@ export function readBalanceStatement(org_id: string): Statement {
   };
 }
 
+export type TransferKind = 'grant' | 'hold' | 'extend' | 'capture' | 'settle' | 'overage' | 'expire';
+
 export interface TransferRow {
   readonly version: bigint;
   readonly at: Date;
-  readonly kind: string;
+  readonly kind: TransferKind;
   readonly reason: string;
   readonly agent: string | null;
   readonly run_id: string | null;
