@@ -1,6 +1,10 @@
 import type { Accounts } from '../../accounts/index.ts';
 import type { NetraApp } from '../index.ts';
 import { accountRoutes } from './accounts.ts';
+import { agentRoutes } from './agents.ts';
+import { creditRoutes } from './credits.ts';
+import { planRoutes } from './plans.ts';
+import { usageRoutes } from './usage.ts';
 
 /** What routes need beyond `app.netra`. */
 export interface RoutesOptions {
@@ -9,5 +13,5 @@ export interface RoutesOptions {
 
 /** Every route file, in one list: an operation without its line here is not served. */
 export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) => void)[] {
-  return [accountRoutes(accounts)];
+  return [accountRoutes(accounts), agentRoutes, creditRoutes, planRoutes, usageRoutes];
 }
