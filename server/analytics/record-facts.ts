@@ -12,12 +12,14 @@ import {
 import { presentText } from './sql/facts.ts';
 import { parseTime } from './usage-time.ts';
 
-const maxBatch = 10_000;
+const maxBatch = 5_000;
+// Bound parameters travel in the URL, of which a server reads 16 KiB at least.
+const lookupRows = 200;
 const maxErrors = 100;
 
 interface Recording<Fact> {
   readonly ctx: Ctx;
-  /** Up to 10,000. */
+  /** Up to 5,000. */
   readonly input: readonly Fact[];
 }
 
@@ -77,14 +79,19 @@ function asStored(org_id: string, fact: { event_id: string; at: string; data?: u
 
 /** Which of these are there: only in the time that they span, so that old partitions stay untouched. */
 async function findPresent(ctx: Ctx, kind: FactKind, rows: readonly Row[]): Promise<ReadonlySet<string>> {
-  const times = rows.map((row) => row.at).sort();
-  const present = await ctx.platform.clickhouse.query<{ id: string }>(presentText(kind), {
-    org: ctx.principal.org_id,
-    ids: rows.map((row) => row.event_id),
-    from: times[0],
-    to: times.at(-1),
-  });
-  return new Set(present.map((row) => row.id));
+  const present = new Set<string>();
+  for (let from = 0; from < rows.length; from += lookupRows) {
+    const part = rows.slice(from, from + lookupRows);
+    const times = part.map((row) => row.at).sort();
+    const found = await ctx.platform.clickhouse.query<{ id: string }>(presentText(kind), {
+      org: ctx.principal.org_id,
+      ids: part.map((row) => row.event_id),
+      from: times[0],
+      to: times.at(-1),
+    });
+    for (const { id } of found) present.add(id);
+  }
+  return present;
 }
 
 /** The same rows have the same token, whoever sends them: two at once insert them once. */
