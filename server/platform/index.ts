@@ -26,3 +26,15 @@ export { parseInput } from './parse-input.ts';
 export { openInProcessRedis } from './redis-in-process.ts';
 export type { Redis } from './redis.ts';
 export { settleConfig } from './settle-config.ts';
+export {
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+  readMigrations,
+  type Migrated,
+  type MigrateOptions,
+  type Migration,
+  type MigrationProgress,
+  type MigrationStatus,
+  type MigrationStore,
+} from './migrate/index.ts';

@@ -1,0 +1,84 @@
+import type { Log } from '../log.ts';
+import type { StoreUrls } from '../open-platform.ts';
+import { setAppLogin } from './app-login.ts';
+import type { MigrationStatus, OnProgress } from './applied.ts';
+import { downClickHouse, statusClickHouse, upClickHouse } from './migrate-clickhouse.ts';
+import { downPostgres, statusPostgres, upPostgres, withMigrationClient } from './migrate-postgres.ts';
+import type { Migration, MigrationStore } from './read-migrations.ts';
+
+export type { MigrationProgress, MigrationState, MigrationStatus, OnProgress } from './applied.ts';
+export { readMigrations, type Migration, type MigrationStore } from './read-migrations.ts';
+
+export interface MigrateOptions {
+  /** `postgres_url` is the owner's login. Without a ClickHouse only PostgreSQL is migrated. */
+  readonly urls: Pick<StoreUrls, 'postgres_url' | 'postgres_app_url'> & { readonly clickhouse_url?: string | null };
+  readonly log: Log;
+  /** Another folder of migrations: tests bring their own. */
+  readonly dir?: string;
+  readonly random?: () => number;
+  readonly onProgress?: OnProgress;
+  readonly lock_timeout_ms?: number;
+}
+
+export interface Migrated {
+  readonly postgres: readonly Migration[];
+  readonly clickhouse: readonly Migration[];
+}
+
+const clickhouseLock = 7_310_868_735_426_102n;
+
+/** ClickHouse has no locks to take; its migrators meet in PostgreSQL, which each installation has. */
+function whileLocked<T>(postgres_url: string, work: () => Promise<T>): Promise<T> {
+  return withMigrationClient(postgres_url, async (client) => {
+    await client.query(
+      `begin; set local idle_in_transaction_session_timeout = 0; select pg_advisory_xact_lock(${clickhouseLock})`,
+    );
+    const result = await work();
+    await client.query('commit');
+    return result;
+  });
+}
+
+/**
+ * Brings both stores to the newest schema and lets the application log in. Safe to run on several nodes at once, and to
+ * kill at any statement and run again. Resolves to the steps that this call took.
+ */
+export async function migrateUp({ urls, log, ...options }: MigrateOptions): Promise<Migrated> {
+  const postgres = await upPostgres({ url: urls.postgres_url, ...options });
+  // An app URL that the operator wrote has a login that the operator made.
+  if (!urls.postgres_app_url) await setAppLogin(urls.postgres_url, options.random);
+  const { clickhouse_url } = urls;
+  const clickhouse = clickhouse_url
+    ? await whileLocked(urls.postgres_url, () => upClickHouse({ url: clickhouse_url, log, ...options }))
+    : [];
+  for (const { version, name } of postgres) log.info({ store: 'postgres', version, name }, 'migrated');
+  for (const { version, name } of clickhouse) log.info({ store: 'clickhouse', version, name }, 'migrated');
+  return { postgres, clickhouse };
+}
+
+/** Goes back `steps` steps of one store, last in first out. */
+export async function migrateDown({
+  urls,
+  log,
+  store,
+  steps,
+  ...options
+}: MigrateOptions & { readonly store: MigrationStore; readonly steps: number }): Promise<readonly Migration[]> {
+  if (store === 'postgres') return downPostgres({ url: urls.postgres_url, steps, ...options });
+  const { clickhouse_url } = urls;
+  if (!clickhouse_url) return [];
+  return whileLocked(urls.postgres_url, () => downClickHouse({ url: clickhouse_url, log, steps, ...options }));
+}
+
+/** Where both stores stand; writes nothing. */
+export async function migrationStatus({ urls, log, ...options }: MigrateOptions): Promise<{
+  readonly postgres: readonly MigrationStatus[];
+  readonly clickhouse: readonly MigrationStatus[];
+}> {
+  const { clickhouse_url } = urls;
+  const [postgres, clickhouse] = await Promise.all([
+    statusPostgres({ url: urls.postgres_url, ...options }),
+    clickhouse_url ? statusClickHouse({ url: clickhouse_url, log, ...options }) : [],
+  ]);
+  return { postgres, clickhouse };
+}
