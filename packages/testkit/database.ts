@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Client, escapeIdentifier } from 'pg';
-import { repositoryRoot } from './repository.ts';
 
 /** The same server, another database. */
 export function databaseUrl(server_url: string, database: string): string {
@@ -41,15 +38,4 @@ export async function dropDatabase(server_url: string, name: string): Promise<vo
   await withOwner(databaseUrl(server_url, 'postgres'), (client) =>
     client.query(`drop database if exists ${escapeIdentifier(name)} with (force)`),
   );
-}
-
-/** Brings a new database to the newest schema. */
-export async function migrateDatabase(url: string): Promise<void> {
-  const folder = join(repositoryRoot, 'migrations', 'postgres');
-  const steps = readdirSync(folder)
-    .filter((file) => file.endsWith('.up.sql'))
-    .toSorted();
-  await withOwner(url, async (client) => {
-    for (const step of steps) await client.query(readFileSync(join(folder, step), 'utf8'));
-  });
 }

@@ -31,15 +31,21 @@ export async function startServer(options: {
   readonly deadline_ms?: number;
 }): Promise<TestServer> {
   const data = options.data ?? (await mkdtemp(join(tmpdir(), 'netra-server-')));
+  const removeData = async (): Promise<void> => {
+    if (options.data === undefined) await rm(data, { recursive: true, force: true });
+  };
   const server = await startChild({
     args: [serverEntry, 'start', '--port', String(options.port ?? 0), '--data', data],
     env: plainEnvironment(options.env),
     type: 'ready',
     deadline_ms: options.deadline_ms ?? 60_000,
+  }).catch(async (error: unknown) => {
+    await removeData();
+    throw error;
   });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     await server.stop(signal);
-    if (options.data === undefined) await rm(data, { recursive: true, force: true });
+    await removeData();
   };
   const pid = server.child.pid;
   if (pid === undefined) throw new Error('a running server has a process id');

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { createDatabase, databaseName, dropDatabase } from './database.ts';
+import { createOrg, type PlanName } from './organisation.ts';
 import type { StoreUrls } from './stores.ts';
 
 /** What a test file stands on: its own database and organisation, gone when the file is done. */
 export interface Suite {
   /** The run's stores; `postgres_url` is this suite's own database, as the owner role. */
   readonly stores: StoreUrls;
-  /** The suite's own organisation: an id that no other suite uses. Rows are the test's to make. */
+  /** An organisation id that no other suite uses. Its rows are the test's to make, or `createOrg`'s. */
   readonly org_id: string;
+  /** Makes an organisation in this suite's database; with a plan, its subscription and first credits too. */
+  createOrg(plan?: PlanName): Promise<string>;
   /** Configuration of a server on these stores. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs after the suite's tests, last registered first, before its database goes. */
@@ -42,7 +45,13 @@ export function suite(): Suite {
     await dropDatabase(server.postgres_url, name);
     if (failures.length > 0) throw new AggregateError(failures, 'the suite did not clean up');
   });
-  return { stores, org_id: randomUUID(), env: serverEnvironment(stores), onEnd: (cleanUp) => cleanUps.push(cleanUp) };
+  return {
+    stores,
+    org_id: randomUUID(),
+    createOrg: (plan) => createOrg(stores.postgres_url, plan === undefined ? {} : { plan }),
+    env: serverEnvironment(stores),
+    onEnd: (cleanUp) => cleanUps.push(cleanUp),
+  };
 }
 
 function serverEnvironment(stores: StoreUrls): Record<string, string> {
