@@ -16,8 +16,10 @@ end
 $$;
 grant create on schema netra to netra_log, netra_system;
 
+-- No foreign keys from here on: an id of another organisation cannot be written (T1), the functions below check what
+-- they refer to, and the check of a key locks the row of the organisation in each transaction.
 create table netra.thread (
-  org_id     uuid not null references netra.org,
+  org_id     uuid not null,
   thread_id  uuid not null,
   user_id    text not null,
   title      text not null default '' check (length(title) <= 200),
@@ -174,27 +176,25 @@ $$;
 create function netra.close_log(p_org uuid, p_run uuid, p_token uuid, p_head int, p_events jsonb, p_state text)
   returns boolean
   language plpgsql security definer set search_path = pg_catalog as $$
-declare
-  v_head int;
 begin
-  update netra.run r
-  set last_seq = r.last_seq + jsonb_array_length(p_events),
-      state = p_state,
-      lease_token = null, lease_node = null, lease_until = null,
-      parked_at = case when p_state = 'parked' then now() end,
-      ended_by_token = case when p_state <> 'parked' then p_token end,
-      ended_at = case when p_state <> 'parked' then now() end
-  where r.org_id = p_org and r.run_id = p_run and r.org_id = netra.current_org()
-    and r.lease_token is not distinct from p_token and r.last_seq = coalesce(p_head, r.last_seq)
-    and (p_token is not null or r.state in ('queued', 'parked'))
-  returning r.last_seq - jsonb_array_length(p_events) into v_head;
-  if not found then
-    return false;
-  end if;
+  with closed as (
+    update netra.run r
+    set last_seq = r.last_seq + jsonb_array_length(p_events),
+        state = p_state,
+        lease_token = null, lease_node = null, lease_until = null,
+        parked_at = case when p_state = 'parked' then now() end,
+        ended_by_token = case when p_state <> 'parked' then p_token end,
+        ended_at = case when p_state <> 'parked' then now() end
+    where r.org_id = p_org and r.run_id = p_run and r.org_id = netra.current_org()
+      and r.lease_token is not distinct from p_token and r.last_seq = coalesce(p_head, r.last_seq)
+      and (p_token is not null or r.state in ('queued', 'parked'))
+    returning r.last_seq - jsonb_array_length(p_events) as head
+  )
   insert into netra.event (org_id, run_id, seq, at, type, data)
-  select p_org, p_run, v_head + e.i, now(), e.pair ->> 0, e.pair -> 1
-  from jsonb_array_elements(p_events) with ordinality as e(pair, i);
-  return true;
+  select p_org, p_run, c.head + e.i, now(), e.pair ->> 0, e.pair -> 1
+  from closed c cross join lateral jsonb_array_elements(p_events) with ordinality as e(pair, i);
+  return found or (jsonb_array_length(p_events) = 0 and exists (
+    select from netra.run r where r.org_id = p_org and r.run_id = p_run and r.state = p_state and r.last_seq = p_head));
 end
 $$;
 

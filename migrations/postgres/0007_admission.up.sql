@@ -96,12 +96,19 @@ begin
   end if;
   perform netra.place_hold(p_org, p_hold, v_fee_micro + p_model_micro, 'run', p_agent, p_run, 'run/' || p_run);
 
-  if p_new_thread then
-    insert into netra.thread (org_id, thread_id, user_id) values (p_org, p_thread, p_user);
-  elsif not exists (select from netra.thread t where t.org_id = p_org and t.thread_id = p_thread) then
+  if not p_new_thread
+    and not exists (select from netra.thread t where t.org_id = p_org and t.thread_id = p_thread) then
     perform netra.refuse('not_found', 'There is no such thread.', jsonb_build_object('thread', p_thread));
   end if;
-  v_deadline_at := now() + v_terms.seconds_run * interval '1 second';
+  if p_node is not null then
+    v_deadline_at := now() + v_terms.seconds_run * interval '1 second';
+  end if;
+  with thread as (
+    insert into netra.thread (org_id, thread_id, user_id) select p_org, p_thread, p_user where p_new_thread
+  ), message as (
+    insert into netra.message (org_id, thread_id, message_id, run_id, author, content)
+    values (p_org, p_thread, p_message, p_run, 'user', p_input)
+  )
   insert into netra.run (org_id, run_id, thread_id, user_id, role, agent, model, input, state, priority, last_seq,
     attempt, lease_token, lease_node, lease_until, hold_id, fee_micro, seconds_max, deadline_at, idempotency_key,
     request_hash)
@@ -110,13 +117,11 @@ begin
     case when p_node is null then 0 else 1 end,
     case when p_node is not null then p_token end, p_node,
     case when p_node is not null then now() + p_lease_ms * interval '1 millisecond' end,
-    p_hold, v_fee_micro, v_terms.seconds_run, case when p_node is not null then v_deadline_at end, p_key, p_hash);
-  insert into netra.message (org_id, thread_id, message_id, run_id, author, content)
-  values (p_org, p_thread, p_message, p_run, 'user', p_input);
+    p_hold, v_fee_micro, v_terms.seconds_run, v_deadline_at, p_key, p_hash);
   perform netra.open_log(p_org, p_run, jsonb_build_object('agent', p_agent, 'model', p_model, 'thread', p_thread,
     'held_micro', (v_fee_micro + p_model_micro)::text));
   return query select p_run, p_thread, false, case when p_node is null then 'queued' else 'running' end, now(),
-    p_hold, v_fee_micro, v_fee_micro + p_model_micro, case when p_node is not null then v_deadline_at end,
+    p_hold, v_fee_micro, v_fee_micro + p_model_micro, v_deadline_at,
     case when p_node is not null then v_terms.seconds_run * 1000 end;
 end
 $$;
@@ -145,11 +150,12 @@ begin
     receipt := null;
     return;
   end if;
-  if v_state = 'completed' then
-    insert into netra.message (org_id, thread_id, message_id, run_id, author, content)
-    values (p_run.org_id, p_run.thread_id, p_message, p_run.run_id, 'agent', coalesce(p_data -> 'output', 'null'));
-  end if;
   -- M4: one charge a settled run, under the id of its hold.
+  with answer as (
+    insert into netra.message (org_id, thread_id, message_id, run_id, author, content)
+    select p_run.org_id, p_run.thread_id, p_message, p_run.run_id, 'agent', coalesce(p_data -> 'output', 'null')
+    where v_state = 'completed'
+  )
   insert into netra.outbox (org_id, event_id, kind, payload)
   select p_run.org_id, p_run.hold_id, 'charge', jsonb_build_object('run_id', p_run.run_id, 'user_id', p_run.user_id,
     'agent', p_run.agent, 'reason', 'run', 'state', v_state, 'amount_micro', v_hold.spent_micro::text)

@@ -11,12 +11,15 @@ interface Waiting {
 }
 
 /** At most this many runs and bytes leave in one flush; the rest waits for the next. */
-const maxRuns = 512;
+const maxRuns = 128;
 const maxFlush_bytes = 4 * 1024 * 1024;
+/** With this many runs waiting, a second flush leaves beside the first: PostgreSQL then works while we encode. */
+const large = 64;
+const maxFlights = 2;
 
 /**
- * Group commit by natural batching: one flush is in flight; what arrives meanwhile leaves together when it returns. No
- * timer, so alone a step costs one commit, and under load one commit carries the steps of all runs of this node.
+ * Group commit by natural batching: one flush is in flight (two under heavy load); what arrives meanwhile leaves
+ * together when it returns. No timer, so alone a step costs one commit, and under load a commit carries many runs.
  *
  * R1: a promise resolves only after its events are committed; a writer without the lease gets `fenced`.
  */
@@ -24,7 +27,7 @@ export class LogWriter {
   readonly #platform: Platform;
   readonly #flushed: (runs: readonly string[]) => void;
   #waiting: Waiting[] = [];
-  #busy = false;
+  #flights = 0;
 
   constructor(platform: Platform, flushed: (runs: readonly string[]) => void) {
     this.#platform = platform;
@@ -35,17 +38,23 @@ export class LogWriter {
   append(batch: Batch, count: number): Promise<Date> {
     const { promise, resolve, reject } = Promise.withResolvers<Date>();
     this.#waiting.push({ batch, count, resolve, reject });
-    if (!this.#busy) {
-      this.#busy = true;
-      // Once round the event loop: everything that this turn brings leaves with it.
-      setImmediate(() => void this.#flushAll());
-    }
+    this.#depart();
     return promise;
   }
 
-  async #flushAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#flush(this.#take());
-    this.#busy = false;
+  /** A second flush may leave while the first is under way, if it is a large one: neither has a run of the other. */
+  #depart(): void {
+    if (this.#flights === 0 || (this.#flights < maxFlights && this.#waiting.length >= large)) {
+      this.#flights += 1;
+      // Once round the event loop: everything that this turn brings leaves with it.
+      setImmediate(() => void this.#fly());
+    }
+  }
+
+  async #fly(): Promise<void> {
+    if (this.#waiting.length > 0) await this.#flush(this.#take());
+    this.#flights -= 1;
+    if (this.#waiting.length > 0) this.#depart();
   }
 
   #take(): Waiting[] {
