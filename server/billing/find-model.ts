@@ -28,11 +28,11 @@ function findModel(providers: readonly Provider[], name: string): string | null 
 }
 
 function modelOf(providers: readonly Provider[], provider: Provider, name: string): string | null {
-  const model = provider.models.find(({ match }) => matches(match, name));
+  const model = provider.models.find(({ id, match }) => id === name || matches(match, name));
   if (model !== undefined) return `${provider.id}/${model.id}`;
   for (const id of provider.fallback_model_providers ?? []) {
     const fallback = providers.find((other) => other.id === id);
-    const found = fallback?.models.find(({ match }) => matches(match, name));
+    const found = fallback?.models.find((other) => other.id === name || matches(other.match, name));
     if (found !== undefined) return `${id}/${found.id}`;
   }
   return null;
