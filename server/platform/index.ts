@@ -5,6 +5,14 @@ export { hashConfig, hashValue, type ConfigHashes } from './config-hash.ts';
 export { configKeys, environments, type ConfigKey, type Environment } from './config-keys.ts';
 export { loadConfig, type Config, type LoadedConfig } from './config.ts';
 export { openEmbeddedStores, type EmbeddedStores } from './embedded/index.ts';
+export {
+  describeConfig,
+  findOddNodes,
+  reportConfig,
+  type DescribedKey,
+  type NodeReport,
+  type OddNode,
+} from './describe-config.ts';
 export { systemIds, uuidV7, type Ids } from './ids.ts';
 export { openLog, redact, type Log, type LogLevel } from './log.ts';
 export { openMetrics, type Metrics } from './metrics.ts';
@@ -38,3 +46,4 @@ export {
   type MigrationStatus,
   type MigrationStore,
 } from './migrate/index.ts';
+export { openShutdown, type Shutdown } from './shutdown.ts';

@@ -2,7 +2,7 @@
  * Entry of the child process around chDB. Its own process because an aborted query runs on inside, queries occupy
  * libuv's pool, and an abort of the engine takes its process along (docs/operate.md, Stores).
  *
- * argv: data folder, port. Environment: NETRA_CHDB_KEY (never argv, which others can read).
+ * argv: data folder, port. The key it asks for lies in the data folder: argv and environment can be read by others.
  * It writes `clickhouse.json` once it serves: the engine's lock on its folder makes sure that only one gets there.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -12,12 +12,11 @@ import { EngineError, openEngine, type Engine } from './chdb-engine.ts';
 import { answerHttp } from './chdb-http.ts';
 import { self } from './lock-folder.ts';
 import { clickhouseUser, stateFile } from './start-clickhouse.ts';
-import { writeFileWhole } from './stores-state.ts';
+import { keepKeys, writeFileWhole } from './stores-state.ts';
 
 const [data_dir, port] = process.argv.slice(2);
-const key = process.env['NETRA_CHDB_KEY'];
-if (data_dir === undefined || port === undefined || !key) throw new Error('usage: chdb-server.ts <data folder> <port>');
-delete process.env['NETRA_CHDB_KEY'];
+if (data_dir === undefined || port === undefined) throw new Error('usage: chdb-server.ts <data folder> <port>');
+const { clickhouse_key: key } = keepKeys(data_dir);
 
 const home = join(data_dir, 'clickhouse');
 const spool_dir = join(data_dir, 'clickhouse.spool');

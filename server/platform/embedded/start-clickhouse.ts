@@ -57,7 +57,7 @@ export async function startClickHouse(
   requireChdb();
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     const port = await freePort(wanted_port);
-    const ref = launch(data_dir, port, keys);
+    const ref = launch(data_dir, port);
     // Its state file, not the port: another child may have won the engine's lock on the folder a moment before.
     const served = await until(startTimeoutMs, () => !isAlive(ref) || readRunning(data_dir) !== null);
     const running = served ? await findRunningClickHouse(data_dir, keys) : null;
@@ -78,7 +78,7 @@ function requireChdb(): void {
   }
 }
 
-function launch(data_dir: string, port: number, keys: StoresKeys): ProcessRef {
+function launch(data_dir: string, port: number): ProcessRef {
   const entry = fileURLToPath(new URL('./chdb-server.ts', import.meta.url));
   const log = openSync(logFile(data_dir), 'a', 0o600);
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, data_dir, String(port)], {
@@ -87,7 +87,8 @@ function launch(data_dir: string, port: number, keys: StoresKeys): ProcessRef {
     detached: true,
     stdio: ['ignore', log, log],
     // Queries hold threads of libuv's pool: 4 for them, the rest for the spooled bodies.
-    env: { PATH: process.env['PATH'], TZ: 'UTC', NETRA_CHDB_KEY: keys.clickhouse_key, UV_THREADPOOL_SIZE: '8' },
+    // Nothing of ours, so that no secret of the server stands in another process's environment.
+    env: { TZ: 'UTC', UV_THREADPOOL_SIZE: '8' },
   });
   closeSync(log);
   child.on('error', () => undefined);

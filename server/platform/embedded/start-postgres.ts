@@ -112,6 +112,13 @@ export async function startPostgres(
   throw new NetraError('unavailable', `The embedded PostgreSQL does not start; see ${logFile(data_dir)}`);
 }
 
+// Nothing of ours: no PG* of a developer's shell bends the server, no secret of ours stands in its environment.
+const cleanEnvironment = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+};
+
 const logFile = (data_dir: string): string => join(data_dir, 'logs', 'postgres.log');
 
 function launch(data_dir: string, port: number, binaries: PostgresBinaries, runAs: RunAs): ProcessRef {
@@ -124,6 +131,7 @@ function launch(data_dir: string, port: number, binaries: PostgresBinaries, runA
   // Its own session: Ctrl-C in a terminal reaches the server that drains, not the store it drains into.
   const child = spawn(command, args, {
     cwd: data_dir,
+    env: cleanEnvironment,
     detached: true,
     stdio: ['ignore', log, log],
     ...plainIdentity(runAs),
@@ -170,7 +178,12 @@ function initialise(data_dir: string, keys: StoresKeys, binaries: PostgresBinari
     `--pwfile=${password_file}`,
     ...options,
   ]);
-  const { status, stderr } = spawnSync(command, args, { cwd: data_dir, encoding: 'utf8', ...plainIdentity(runAs) });
+  const { status, stderr } = spawnSync(command, args, {
+    cwd: data_dir,
+    env: cleanEnvironment,
+    encoding: 'utf8',
+    ...plainIdentity(runAs),
+  });
   rmSync(password_file);
   if (status !== 0) throw new NetraError('unavailable', `initdb failed: ${stderr ?? 'not found'}`.trim());
   renameSync(draft, folder(data_dir));

@@ -18,6 +18,7 @@ export type MigrationState =
   | 'unknown';
 
 export interface MigrationStatus {
+  readonly store: MigrationStore;
   readonly version: number;
   readonly name: string;
   readonly state: MigrationState;
@@ -26,17 +27,22 @@ export interface MigrationStatus {
 }
 
 /** Puts files and memory side by side, in order. */
-export function compare(files: readonly Migration[], applied: readonly Applied[]): readonly MigrationStatus[] {
+export function compare(
+  store: MigrationStore,
+  files: readonly Migration[],
+  applied: readonly Applied[],
+): readonly MigrationStatus[] {
   const memory = new Map(applied.map((entry) => [entry.version, entry]));
   const known = files.map(({ version, name, breaking, checksum }): MigrationStatus => {
     const entry = memory.get(version);
     const state = entry === undefined ? 'pending' : entry.checksum === checksum ? 'applied' : 'changed';
-    return { version, name, breaking, state, applied_at: entry?.applied_at ?? null };
+    return { store, version, name, breaking, state, applied_at: entry?.applied_at ?? null };
   });
   const versions = new Set(files.map(({ version }) => version));
   const strangers = applied
     .filter(({ version }) => !versions.has(version))
     .map(({ version, name, applied_at }): MigrationStatus => ({
+      store,
       version,
       name,
       applied_at,

@@ -56,29 +56,26 @@ export async function migrateUp({ urls, log, ...options }: MigrateOptions): Prom
   return { postgres, clickhouse };
 }
 
-/** Goes back `steps` steps of one store, last in first out. */
+/** Goes back `steps` steps of one store, last in first out. Resolves to the steps that were undone. */
 export async function migrateDown({
   urls,
   log,
-  store,
-  steps,
+  store = 'postgres',
+  steps = 1,
   ...options
-}: MigrateOptions & { readonly store: MigrationStore; readonly steps: number }): Promise<readonly Migration[]> {
+}: MigrateOptions & { readonly store?: MigrationStore; readonly steps?: number }): Promise<readonly Migration[]> {
   if (store === 'postgres') return downPostgres({ url: urls.postgres_url, steps, ...options });
   const { clickhouse_url } = urls;
   if (!clickhouse_url) return [];
   return whileLocked(urls.postgres_url, () => downClickHouse({ url: clickhouse_url, log, steps, ...options }));
 }
 
-/** Where both stores stand; writes nothing. */
-export async function migrationStatus({ urls, log, ...options }: MigrateOptions): Promise<{
-  readonly postgres: readonly MigrationStatus[];
-  readonly clickhouse: readonly MigrationStatus[];
-}> {
+/** Where both stores stand, step by step; writes nothing. */
+export async function migrationStatus({ urls, log, ...options }: MigrateOptions): Promise<readonly MigrationStatus[]> {
   const { clickhouse_url } = urls;
   const [postgres, clickhouse] = await Promise.all([
     statusPostgres({ url: urls.postgres_url, ...options }),
     clickhouse_url ? statusClickHouse({ url: clickhouse_url, log, ...options }) : [],
   ]);
-  return { postgres, clickhouse };
+  return [...postgres, ...clickhouse];
 }

@@ -121,7 +121,7 @@ export async function upClickHouse(options: ClickHouseMigrateOptions): Promise<r
   const files = readMigrations('clickhouse', options.dir);
   return withDatabase(options, async (store) => {
     await store.command(createMemory);
-    const status = compare(files, appliedOf(await readRows(store)));
+    const status = compare('clickhouse', files, appliedOf(await readRows(store)));
     refuseChanged('clickhouse', status);
     const pending = files.filter(({ version }) =>
       status.some((entry) => entry.version === version && entry.state === 'pending'),
@@ -142,7 +142,7 @@ export async function downClickHouse(
       const file = files.find(({ version }) => version === entry.version);
       if (file === undefined)
         throw new Error(`there is no way back from step ${entry.version}: this release does not have it`);
-      refuseChanged('clickhouse', compare([file], [entry]));
+      refuseChanged('clickhouse', compare('clickhouse', [file], [entry]));
       await run(store, file, 'down', options.onProgress);
       undone.push(file);
     }
@@ -152,5 +152,5 @@ export async function downClickHouse(
 
 export async function statusClickHouse(options: ClickHouseMigrateOptions): Promise<readonly MigrationStatus[]> {
   const files = readMigrations('clickhouse', options.dir);
-  return withDatabase(options, async (store) => compare(files, appliedOf(await readRows(store))));
+  return withDatabase(options, async (store) => compare('clickhouse', files, appliedOf(await readRows(store))));
 }

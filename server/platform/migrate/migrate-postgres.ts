@@ -95,7 +95,7 @@ export async function upPostgres(options: PostgresMigrateOptions): Promise<reado
   return withMigrationClient(options.url, async (client) => {
     const before = await locked(client, options, async () => {
       await client.query(createMemory);
-      return compare(files, await readApplied(client));
+      return compare('postgres', files, await readApplied(client));
     });
     refuseChanged('postgres', before);
     const taken: Migration[] = [];
@@ -147,7 +147,7 @@ async function takeBack(
   const file = files.find(({ version }) => version === last.version);
   if (file === undefined)
     throw new Error(`there is no way back from step ${last.version}: this release does not have it`);
-  refuseChanged('postgres', compare([file], [last]));
+  refuseChanged('postgres', compare('postgres', [file], [last]));
   const told = { store: 'postgres', direction: 'down', version: file.version, name: file.name } as const;
   onProgress?.({ ...told, phase: 'begin', statement: 0 });
   await client.query(file.down);
@@ -159,5 +159,5 @@ async function takeBack(
 
 export async function statusPostgres(options: PostgresMigrateOptions): Promise<readonly MigrationStatus[]> {
   const files = readMigrations('postgres', options.dir);
-  return withMigrationClient(options.url, async (client) => compare(files, await readApplied(client)));
+  return withMigrationClient(options.url, async (client) => compare('postgres', files, await readApplied(client)));
 }
