@@ -8,6 +8,12 @@ import { writeRetryAfter } from './request-rate.ts';
 /** Every refusal leaves through here as `application/problem+json`; every unknown error is logged whole, once. */
 export const answerErrors = { beforeRouting, register };
 
+const bareHeaders = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Content-Security-Policy': "default-src 'none';frame-ancestors 'none'",
+};
+
 function register(app: NetraApp): void {
   app.setErrorHandler((error: FastifyError, request, reply) => answer(app.netra.platform, error, request, reply));
   app.setNotFoundHandler((request, reply) =>
@@ -48,6 +54,8 @@ function answer(platform: Platform, thrown: unknown, request: FastifyRequest, re
   if (error.status === 401) void reply.header('WWW-Authenticate', 'Bearer');
   const allow = error.detail['allow'];
   if (error.code === 'method_not_allowed' && typeof allow === 'string') void reply.header('Allow', allow);
+  // A URL that is none is refused before any hook has run.
+  if (!reply.hasHeader('x-content-type-options')) void reply.headers(bareHeaders).header('Netra-Trace-Id', request.id);
   const body = JSON.stringify(toProblem(error, request.id));
   return reply.code(error.status).header('Content-Type', 'application/problem+json').send(body);
 }
