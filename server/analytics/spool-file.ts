@@ -9,7 +9,7 @@ const readBytes = 256 * 1024;
 
 /** A file that is kept until it has been read twice: once to check it, once to insert it. */
 export interface SpoolFile {
-  /** Hands the bytes on while it keeps them. Throws payload_too_large beyond `maxFileBytes`. */
+  /** Hands the bytes on while it keeps them. Throws payload_too_large beyond `max_bytes`. */
   through(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>;
   /** The bytes again, from the start. */
   read(): AsyncGenerator<Uint8Array>;
@@ -19,7 +19,7 @@ export interface SpoolFile {
 }
 
 /** Opens one in `folder`. It has no name from the start, so that a killed process leaves nothing behind. */
-export async function openSpoolFile(folder: string, name: string): Promise<SpoolFile> {
+export async function openSpoolFile(folder: string, name: string, max_bytes = maxFileBytes): Promise<SpoolFile> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, `${name}.spool`);
   const file = await open(path, 'wx+', 0o600);
@@ -29,7 +29,7 @@ export async function openSpoolFile(folder: string, name: string): Promise<Spool
   return {
     async *through(source) {
       for await (const chunk of source) {
-        if (size + chunk.length > maxFileBytes) throw tooLarge();
+        if (size + chunk.length > max_bytes) throw tooLarge(max_bytes);
         sha256.update(chunk);
         await file.write(chunk, 0, chunk.length, size);
         size += chunk.length;
@@ -49,8 +49,7 @@ export async function openSpoolFile(folder: string, name: string): Promise<Spool
   };
 }
 
-function tooLarge(): NetraError {
-  return new NetraError('payload_too_large', 'A usage file may have at most 2 GiB; split it into several', {
-    max_bytes: maxFileBytes,
-  });
+function tooLarge(max_bytes: number): NetraError {
+  const message = `A usage file may have at most ${max_bytes / 2 ** 30} GiB; split it into several`;
+  return new NetraError('payload_too_large', message, { max_bytes });
 }
