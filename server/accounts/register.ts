@@ -1,7 +1,7 @@
 import { runWithTransaction } from '@better-auth/core/context';
 import { NetraError } from '@netra/contract';
 import { isAPIError } from 'better-auth/api';
-import { mapPostgresError } from '../platform/postgres-errors.ts';
+import { mapPostgresError, PostgresError } from '../platform/postgres-errors.ts';
 import type { AccountsRoom } from './room.ts';
 import { membershipsOf, type Membership } from './sql/memberships.ts';
 import { correctUnprovisioned } from './sql/orgs.ts';
@@ -62,10 +62,11 @@ export async function foundedBy(room: AccountsRoom, user_id: string, input: Foun
     return { ...unfinished, org_name: input.org, plan: input.plan };
   }
   if (owned.length > 0) throw addressTaken();
-  await createOrganization(room, user_id, input);
-  const [made] = await ownedBy(room, user_id);
-  if (!made) throw new NetraError('internal', 'The organisation just made is not there');
-  return made;
+  const made = await createOrganization(room, user_id, input);
+  const [member] = await ownedBy(room, user_id);
+  // Not made: another try was faster, and may have asked for another name.
+  if (member && (made || member.org_name === input.org)) return member;
+  throw addressTaken();
 }
 
 async function ownedBy(room: AccountsRoom, user_id: string): Promise<Membership[]> {
@@ -73,13 +74,21 @@ async function ownedBy(room: AccountsRoom, user_id: string): Promise<Membership[
   return memberships.filter(({ role }) => role === 'owner');
 }
 
-/** An organisation and its owner. The slug is the user's id: unique, so that two tries at once found one, not two. */
-async function createOrganization(room: AccountsRoom, user_id: string, { org, plan }: Founding): Promise<void> {
+/**
+ * An organisation and its owner, in one transaction (the caller's, if there is one). The slug is the user's id: unique,
+ * so that of two tries at once one founds it, and the other gets false.
+ */
+async function createOrganization(room: AccountsRoom, user_id: string, { org, plan }: Founding): Promise<boolean> {
+  const { adapter } = await room.auth.$context;
+  const body = { name: org, slug: user_id, userId: user_id, plan };
   try {
-    await room.auth.api.createOrganization({ body: { name: org, slug: user_id, userId: user_id, plan } });
+    await runWithTransaction(adapter, () => room.auth.api.createOrganization({ body }));
+    return true;
   } catch (error) {
-    if (isAPIError(error) && error.body?.code === 'ORGANIZATION_ALREADY_EXISTS') throw addressTaken();
-    throw mapPostgresError(error, null);
+    if (isAPIError(error) && error.body?.code === 'ORGANIZATION_ALREADY_EXISTS') return false;
+    const mapped = mapPostgresError(error, null);
+    if (mapped instanceof PostgresError && mapped.constraint === 'organization_slug_key') return false;
+    throw mapped;
   }
 }
 

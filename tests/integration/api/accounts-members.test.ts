@@ -144,6 +144,24 @@ describe('members and keys', () => {
     expect((await other.call('GET', '/v1/me', { token: secret })).status).toBe(401);
   });
 
+  // Planted bug: a random slug in createOrganization (register.ts).
+  it('who belongs nowhere any more founds one organisation, however often they ask at once', async () => {
+    const owner = await found('Former');
+    const leaver = await join(owner, 'member');
+    expect(await remove(leaver, leaver)).toBe(200);
+    const signIn = { body: { email: leaver.email, password } };
+    expect((await node.call('POST', '/v1/auth/sign-in', signIn)).status).toBe(403);
+    const signUp = { body: { email: leaver.email, password, org: 'Own' } };
+    const asked = Array.from({ length: 6 }, () => node.call('POST', '/v1/auth/sign-up', signUp));
+    const people = (await Promise.all(asked)).map((answer) => personOf(leaver.email, answer));
+    expect(new Set(people.map(({ org }) => org)).size).toBe(1);
+    const { rows } = await node.auth_pool.query(
+      'select organization_id as org, role from auth.member where user_id = $1',
+      [leaver.user],
+    );
+    expect(rows).toEqual([{ org: people[0]?.org, role: 'owner' }]);
+  });
+
   // Planted bug: store the key instead of its hash (`disableKeyHashing`).
   it('an API key acts in its organisation with its role, and its secret is kept nowhere', async () => {
     const owner = await found('Keys');
