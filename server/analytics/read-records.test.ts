@@ -96,7 +96,7 @@ describe('readRecords of CSV', () => {
       Buffer.from('t2,ü,1,2\n'),
       Buffer.from([0x74, 0x00, 0x2c, 0x0a]),
       Buffer.from([0xff, 0xfe, 0x2c, 0x0a]),
-      Buffer.from(`${'x'.repeat(maxLineBytes + 1)}\n`),
+      Buffer.from(`${'x'.repeat(3 * maxLineBytes)}\n`),
       Buffer.from('t6,f,1,2\n'),
     ];
     const file = Buffer.concat(lines);

@@ -114,7 +114,7 @@ const found: Record<PlantedKind, () => Promise<{ subject: string | undefined; sa
 };
 
 describe('what was planted', () => {
-  // Planted bug that turns it red: `>` for `>=` in a window of repeated_prompts, or sums over all calls for the extra ones.
+  // Planted bug that turns it red: a window of 60 s for 300 in repeated_prompts, or sums over all calls for the extra ones.
   it.each(Object.keys(found) as PlantedKind[])('%s is found by its query, with its true saving', async (kind) => {
     const planted = sample.manifest.planted.find((one) => one.kind === kind);
     const { subject, saving } = await found[kind]();
