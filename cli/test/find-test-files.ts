@@ -46,7 +46,7 @@ export function selectTestFiles(
 }
 
 /** A glob over the path or the file's name; a word without wildcards matches any path that contains it. */
-export function matchesPattern(path: string, pattern: string): boolean {
+function matchesPattern(path: string, pattern: string): boolean {
   if (!/[*?[\]{}]/.test(pattern)) return path.includes(pattern);
   return matchesGlob(path, pattern) || matchesGlob(path.slice(path.lastIndexOf('/') + 1), pattern);
 }
