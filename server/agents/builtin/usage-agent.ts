@@ -41,6 +41,10 @@ export function defineUsageAgent({ task, tools, ...agent }: UsageAgentDefinition
     ].join('\n'),
     input: usageInput,
     question: ({ question: text, ...scope }) => askAbout(text === undefined || text === '' ? task : text, scope),
-    complete: ({ results, text }) => ({ report: reportOfRun(names, results), text }),
+    complete({ results, text }) {
+      const report = reportOfRun(names, results);
+      // The planner’s text is the report’s; only a model has something of its own to say.
+      return text.trim() === report.summary.trim() ? { report } : { report, text };
+    },
   });
 }

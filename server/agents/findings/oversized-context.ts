@@ -8,6 +8,7 @@ export function findOversizedContext({ query, rows }: Answer<OversizedRow>, basi
   return rows.flatMap((row): Finding[] => {
     const price = basis.priceOf(row.model);
     if (price === null) return [];
+    const labelled = row.feature !== '';
     const expected = new Big(row.excess_input_tokens).times(price.input).div(1_000_000);
     if (!isWorthSaying(expected, basis)) return [];
     return [
@@ -21,11 +22,13 @@ export function findOversizedContext({ query, rows }: Answer<OversizedRow>, basi
         arithmetic:
           `${row.excess_input_tokens} tokens above the median × $${price.input.toFixed()} per million: ` +
           monthArithmetic(expected, basis),
-        // Half: cut to twice the median instead of to the median.
-        saving_usd_month: perMonth({ low: expected.times('0.5'), expected, high: expected }, basis),
-        confidence: lowerConfidence('medium', basis),
+        // Half: cut to twice the median instead of to the median. Nothing is sure of calls that may be of many kinds.
+        saving_usd_month: perMonth({ low: expected.times(labelled ? '0.5' : '0'), expected, high: expected }, basis),
+        confidence: labelled ? lowerConfidence('medium', basis) : 'low',
         effort: 'days',
-        risk: 'Some of these calls may need their long input; answers can get worse where it is cut.',
+        risk: labelled
+          ? 'Some of these calls may need their long input; answers can get worse where it is cut.'
+          : 'The calls name no feature: the long ones may be another kind of work that needs its input.',
         experiment: 'Cap the input at twice the median for a tenth of these calls and compare the answers.',
       },
     ];

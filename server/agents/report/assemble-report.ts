@@ -34,6 +34,8 @@ export interface Report {
   readonly observations: readonly Observation[];
   /** What to do first comes first. Their savings may overlap: the same call can be in several. */
   readonly recommendations: readonly Finding[];
+  /** True if savings were looked for: without recommendations, then, nothing was found. */
+  readonly searched: boolean;
   readonly not_enough_data: readonly Gap[];
   readonly queries: readonly NamedQuery[];
 }
@@ -61,6 +63,7 @@ export function assembleReport({ title, facts, tools, observe }: ReportInput): R
     },
     observations: observe(facts),
     recommendations: rankFindings(facts.findings),
+    searched: facts.searched,
     not_enough_data: gapsOf(facts, tools),
     queries: facts.queries,
   };

@@ -27,6 +27,8 @@ export interface Facts {
   readonly by_user: readonly UserRow[] | null;
   readonly forecast: Forecast | null;
   readonly findings: readonly Finding[];
+  /** True if savings were looked for at all. */
+  readonly searched: boolean;
   /** Every query asked, by name, once. */
   readonly queries: readonly NamedQuery[];
   readonly failed_tools: readonly string[];
@@ -57,6 +59,7 @@ export function readFacts(results: readonly RecordedResult[]): Facts {
     by_user: rows<UserRow>('usage_by_user'),
     forecast: outputs.get('forecast_usage')?.forecast ?? null,
     findings: [...outputs.values()].flatMap((output) => output.findings ?? []),
+    searched: [...outputs.values()].some((output) => output.findings !== undefined),
     queries: [...queries.values()],
     failed_tools: results.filter(({ ok, tool }) => !ok && !outputs.has(tool)).map(({ tool }) => tool),
   };

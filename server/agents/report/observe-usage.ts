@@ -30,7 +30,8 @@ export function observeUsage(facts: Facts): Observation[] {
     say('usage_by_user', `Dearest user: ${user.user_id}, $${shortUsd(user.cost_usd)}, ${times}`);
   }
   const busiest = facts.by_day?.toSorted((a, b) => b.calls - a.calls)[0];
-  if (busiest) say('usage_by_day', `Busiest of ${facts.by_day?.length} days: ${busiest.day}, ${busiest.calls} calls`);
+  if (busiest && (facts.by_day?.length ?? 0) > 1)
+    say('usage_by_day', `Busiest of ${facts.by_day?.length} days: ${busiest.day}, ${busiest.calls} calls`);
   if (facts.forecast) {
     const { low, expected, high } = facts.forecast.next_30_days_usd;
     const range = `$${shortUsd(low)} to $${shortUsd(high)}`;

@@ -20,11 +20,8 @@ function usageLines({ usage }: Omit<Report, 'summary'>): string[] {
   return [`${count(usage.calls)} calls, ${tokens}, $${shortUsd(usage.cost_usd)} (${usage.query}).`];
 }
 
-function recommendationLines({ recommendations, queries }: Omit<Report, 'summary'>): string[] {
-  if (recommendations.length === 0) {
-    const asked = queries.some(({ name }) => name === 'short_calls' || name === 'oversized_context');
-    return asked ? ['', 'Nothing was found that is worth changing.'] : [];
-  }
+function recommendationLines({ recommendations, searched }: Omit<Report, 'summary'>): string[] {
+  if (recommendations.length === 0) return searched ? ['', 'Nothing was found that is worth changing.'] : [];
   const lines = recommendations.flatMap((finding, index) => {
     const { low, expected, high } = finding.saving_usd_month;
     return [
