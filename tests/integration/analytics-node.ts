@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withOwner, type Suite } from '@netra/testkit';
 import { loadConfig, openPlatform, type Ctx, type Platform, type Role } from '../../server/platform/index.ts';
-import { setLogins } from './set-logins.ts';
 
 /** What analytics' verbs stand on: the application's logins on the suite's real stores. */
 export interface AnalyticsNode {
@@ -16,7 +15,6 @@ export interface AnalyticsNode {
 
 /** Opens the stores as netra_app; closed with the suite. */
 export async function openAnalytics(on: Suite): Promise<AnalyticsNode> {
-  await setLogins(on.stores.postgres_url);
   const data = await mkdtemp(join(tmpdir(), 'netra-analytics-'));
   const secret = 'only for tests: 32 bytes and then some more';
   const env = { ...on.env, NETRA_DATA: data, NETRA_SECRET: secret, NETRA_LOG_LEVEL: 'error' };

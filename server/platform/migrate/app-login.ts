@@ -1,6 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { Client } from 'pg';
-import { appRole, deriveAppUrl } from '../app-url.ts';
+import { appRole, deriveLoginUrl, type LoginRole } from '../app-url.ts';
 import { connectionOptions } from '../connection-options.ts';
 import { withMigrationClient } from './migrate-postgres.ts';
 
@@ -31,16 +31,16 @@ async function canLogIn(url: string): Promise<boolean> {
 }
 
 /**
- * Lets netra_app log in with the password derived from the owner's, if it cannot already. The role belongs to the
+ * Lets a role log in with the password derived from the owner's, if it cannot already. The role belongs to the
  * cluster, so another database's migrator may set the same password at the same moment: then that is as good.
  */
-export async function setAppLogin(owner_url: string, random: () => number = Math.random): Promise<void> {
-  const app_url = deriveAppUrl(owner_url);
-  const password = decodeURIComponent(new URL(app_url).password);
-  for (let attempt = 1; !(await canLogIn(app_url)); attempt += 1) {
+export async function setLogin(owner_url: string, role: LoginRole, random: () => number = Math.random): Promise<void> {
+  const url = deriveLoginUrl(owner_url, role);
+  const password = decodeURIComponent(new URL(url).password);
+  for (let attempt = 1; !(await canLogIn(url)); attempt += 1) {
     try {
       await withMigrationClient(owner_url, (client) =>
-        client.query(`alter role ${appRole} login password '${scramVerifier(password)}'`),
+        client.query(`alter role ${role} login password '${scramVerifier(password)}'`),
       );
     } catch (error) {
       if (attempt === 10) throw error;
@@ -48,7 +48,9 @@ export async function setAppLogin(owner_url: string, random: () => number = Math
       setTimeout(resolve, random() * 50 * attempt);
       await promise;
     }
-    if (attempt === 10)
-      throw new Error(`${appRole} cannot log in with its derived password; set NETRA_POSTGRES_APP_URL`);
+    if (attempt === 10) {
+      const mend = role === appRole ? '; set NETRA_POSTGRES_APP_URL' : '';
+      throw new Error(`${role} cannot log in with its derived password${mend}`);
+    }
   }
 }

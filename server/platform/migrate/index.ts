@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import type { StoreUrls } from '../open-platform.ts';
-import { setAppLogin } from './app-login.ts';
+import { appRole, authRole } from '../app-url.ts';
+import { setLogin } from './app-login.ts';
 import type { MigrationStatus, OnProgress } from './applied.ts';
 import { downClickHouse, statusClickHouse, upClickHouse } from './migrate-clickhouse.ts';
 import { downPostgres, statusPostgres, upPostgres, withMigrationClient } from './migrate-postgres.ts';
@@ -46,7 +47,8 @@ function whileLocked<T>(postgres_url: string, work: () => Promise<T>): Promise<T
 export async function migrateUp({ urls, log, ...options }: MigrateOptions): Promise<Migrated> {
   const postgres = await upPostgres({ url: urls.postgres_url, ...options });
   // An app URL that the operator wrote has a login that the operator made.
-  if (!urls.postgres_app_url) await setAppLogin(urls.postgres_url, options.random);
+  if (!urls.postgres_app_url) await setLogin(urls.postgres_url, appRole, options.random);
+  await setLogin(urls.postgres_url, authRole, options.random);
   const { clickhouse_url } = urls;
   const clickhouse = clickhouse_url
     ? await whileLocked(urls.postgres_url, () => upClickHouse({ url: clickhouse_url, log, ...options }))

@@ -8,11 +8,12 @@ import { checkRequestRate, subscribe } from '../../../server/plans/index.ts';
 import {
   deriveLoginUrl,
   loadConfig,
+  loginRoles,
   openPlatform,
   openPostgres,
   type Platform,
 } from '../../../server/platform/index.ts';
-import { setLogins } from '../set-logins.ts';
+import { setLogin } from '../../../server/platform/migrate/app-login.ts';
 
 /** One node that serves accounts over HTTP, wired as main.ts wires it: real logins, real stores, a real port. */
 export interface AccountsNode {
@@ -48,7 +49,7 @@ const secret = 'only for tests: 32 bytes and then some more';
 
 /** Starts a node on the suite's stores; it stops with the suite. */
 export async function startAccountsNode(on: Suite, options: NodeOptions = {}): Promise<AccountsNode> {
-  await setLogins(on.stores.postgres_url);
+  for (const role of loginRoles) await setLogin(on.stores.postgres_url, role);
   const config = loadConfig({ env: { ...on.env, NETRA_SECRET: secret, NETRA_LOG_LEVEL: 'error' } });
   const platform = await openPlatform({ config, urls: on.stores, role: 'app' });
   const auth_url = deriveLoginUrl(on.stores.postgres_url, 'netra_auth');

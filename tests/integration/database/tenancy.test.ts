@@ -8,8 +8,8 @@ import { randomUUID } from 'node:crypto';
 import { suite, withOwner } from '@netra/testkit';
 import { escapeIdentifier, Pool, type PoolClient } from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { deriveLoginUrl } from '../../../server/platform/index.ts';
-import { setLogins } from '../set-logins.ts';
+import { deriveLoginUrl, loginRoles } from '../../../server/platform/index.ts';
+import { setLogin } from '../../../server/platform/migrate/app-login.ts';
 
 interface Table {
   readonly name: string;
@@ -42,7 +42,7 @@ describe('T1: two organisations in one database', () => {
 
   beforeAll(async () => {
     const url = home.stores.postgres_url;
-    await setLogins(url);
+    for (const role of loginRoles) await setLogin(url, role);
     app = new Pool({ connectionString: deriveLoginUrl(url, 'netra_app'), max: 1 });
     auth = new Pool({ connectionString: deriveLoginUrl(url, 'netra_auth'), max: 1 });
     for (const pool of [app, auth]) {
