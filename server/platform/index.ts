@@ -47,3 +47,4 @@ export {
   type MigrationStore,
 } from './migrate/index.ts';
 export { openShutdown, type Shutdown } from './shutdown.ts';
+export { publishConfig, readNodeReports, withdrawConfig } from './publish-config.ts';
