@@ -1,5 +1,4 @@
 -- breaking: nothing can be admitted or ended without these functions
-drop function netra.due_periods(int);
 drop function netra.orphan_holds(int, int);
 drop function netra.give_approval(uuid, uuid, text, boolean, text);
 drop function netra.cancel_run(uuid, uuid, text);

@@ -284,16 +284,8 @@ create function netra.orphan_holds(p_older_ms int, p_limit int) returns table (o
     order by h.created_at limit p_limit
   $$;
 
--- Organisations whose period is over: their next grant is due.
-create function netra.due_periods(p_limit int) returns setof uuid
-  language sql stable security definer set search_path = pg_catalog as $$
-    select s.org_id from netra.subscription s where s.ended_at is null and s.period_end <= now()
-    order by s.period_end limit p_limit
-  $$;
-
 grant create on schema netra to netra_system;
 alter function netra.orphan_holds(int, int) owner to netra_system;
-alter function netra.due_periods(int) owner to netra_system;
 revoke create on schema netra from netra_system;
 grant execute on function
   netra.refuse_limit(text, text, bigint, bigint, text, text),
@@ -306,6 +298,5 @@ grant execute on function
   netra.park_run(uuid, uuid, uuid, int, jsonb),
   netra.cancel_run(uuid, uuid, text),
   netra.give_approval(uuid, uuid, text, boolean, text),
-  netra.orphan_holds(int, int),
-  netra.due_periods(int)
+  netra.orphan_holds(int, int)
 to netra_app;

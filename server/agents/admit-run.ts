@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { NetraError } from '@netra/contract';
 import type { Ctx } from '../platform/index.ts';
 import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '../runs/index.ts';
+import { findAgent } from './find-agent.ts';
+import { modelNameFor } from './models/choose-model.ts';
+import { builtinAgents } from './find-agent.ts';
 import { admitRunStatement, type AdmitArguments, type AdmittedRow } from './sql/admit-run.ts';
 
 export interface AdmitInput {
@@ -48,9 +51,11 @@ export async function admitRun({
 
 function checkRequest({ platform, principal }: Ctx, { agent, input }: AdmitInput): string {
   if (principal.role === 'viewer') throw new NetraError('forbidden', 'A viewer cannot run agents.');
-  if (agent === 'rehearsal' && !platform.config.rehearsal) {
-    throw new NetraError('not_found', 'There is no agent "rehearsal" here.', { agent });
-  }
+  findAgent(agent, platform.config);
+  // An agent says what it takes; one that is not here is the plan's to refuse.
+  builtinAgents(platform.config)
+    .find(({ name }) => name === agent)
+    ?.parseInput(input);
   if (!isStorable(input)) {
     throw new NetraError('invalid_request', 'The input contains U+0000 or half of a surrogate pair.', {
       field: 'input',
@@ -82,7 +87,7 @@ function askFor(
     message_id: ids.uuid(),
     hold_id: ids.uuid(),
     agent: input.agent,
-    model: input.agent === 'rehearsal' ? 'rehearsal' : (config.model?.name ?? 'planner'),
+    model: modelNameFor(findAgent(input.agent, config), config),
     input_json,
     // The loop grows the hold by the ceiling of each model call before it makes it.
     model_micro: 0n,

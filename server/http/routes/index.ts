@@ -4,6 +4,8 @@ import { accountRoutes } from './accounts.ts';
 import { agentRoutes } from './agents.ts';
 import { creditRoutes } from './credits.ts';
 import { planRoutes } from './plans.ts';
+import { runRoutes } from './runs.ts';
+import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 
 /** What routes need beyond `app.netra`. */
@@ -13,5 +15,5 @@ export interface RoutesOptions {
 
 /** Every route file, in one list: an operation without its line here is not served. */
 export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) => void)[] {
-  return [accountRoutes(accounts), agentRoutes, creditRoutes, planRoutes, usageRoutes];
+  return [accountRoutes(accounts), agentRoutes, creditRoutes, planRoutes, runRoutes, threadRoutes, usageRoutes];
 }
