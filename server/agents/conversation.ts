@@ -75,7 +75,11 @@ export class Conversation {
         return this.#mark(event.data.call_id, 'asked');
       case 'approval_given':
         return this.#mark(event.data.call_id, event.data.approved ? 'approved' : 'denied');
-      default:
+      case 'agent_started':
+      case 'agent_completed':
+      case 'agent_failed':
+      case 'agent_cancelled':
+        return;
     }
   }
 

@@ -7,7 +7,7 @@ import type { Basis, Finding } from './finding.ts';
 export function findRepeatedPrompts({ query, rows }: Answer<RepeatedPromptRow>, basis: Basis): Finding[] {
   return rows.flatMap((row): Finding[] => {
     const price = basis.priceOf(row.model);
-    if (price?.cached_input == null || price.cached_input.gte(price.input)) return [];
+    if (price === null || price.cached_input === null || price.cached_input.gte(price.input)) return [];
     const discount = price.input.minus(price.cached_input);
     const saved = (tokens: string): Big => new Big(tokens).times(discount).div(1_000_000);
     // What a cache of five minutes would have kept; one that keeps longer saves up to `high`.
