@@ -38,7 +38,9 @@ export async function startServer(args: readonly string[], env: NodeJS.ProcessEn
   const ready = await new Promise<{ url: string; ws: string }>((resolve, reject) => {
     child.once('error', reject);
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
-    void exited.then((code) => reject(new Error(`the server ended (${code}) before it was ready:\n${lastWords.join('\n')}`)));
+    void exited.then((code) =>
+      reject(new Error(`the server ended (${code}) before it was ready:\n${lastWords.join('\n')}`)),
+    );
   });
   return {
     ...ready,

@@ -58,12 +58,17 @@ async function show(options: DemoOptions): Promise<number> {
 /** A refused file is told line by line; anything else by its message. */
 function describe(error: Error): string {
   if (!(error instanceof NetraError)) return `netra demo: ${error.message}`;
-  const { errors = [], accepted, rejected } = error.detail as {
+  const {
+    errors = [],
+    accepted,
+    rejected,
+  } = error.detail as {
     errors?: readonly { line: number; message: string }[];
     accepted?: number;
     rejected?: number;
   };
   const lines = errors.slice(0, 20).map(({ line, message }) => `  line ${line}: ${message}`);
-  if (rejected !== undefined) lines.push(`  ${accepted ?? 0} good rows, ${rejected} bad rows; nothing was kept (--skip-bad keeps the good ones)`);
+  if (rejected !== undefined)
+    lines.push(`  ${accepted ?? 0} good rows, ${rejected} bad rows; nothing was kept (--skip-bad keeps the good ones)`);
   return [`netra demo: ${error.message}`, ...lines].join('\n');
 }

@@ -60,7 +60,8 @@ export function reportLines(report: Report): string[] {
     `${grouped(usage.calls)} calls, ${grouped(usage.input_tokens)} input and ${grouped(usage.output_tokens)} output tokens, $${dollars(usage.cost_usd)}`,
     '',
   ];
-  if (report.recommendations.length === 0) return [...lines, 'Nothing found that can be saved with confidence.', report.text];
+  if (report.recommendations.length === 0)
+    return [...lines, 'Nothing found that can be saved with confidence.', report.text];
   lines.push(pc.dim('saving a month: low / expected / high'));
   for (const { title, saving_usd_month: saving, confidence } of report.recommendations) {
     const range = `$${dollars(saving.low)} / ${pc.bold(`$${dollars(saving.expected)}`)} / $${dollars(saving.high)}`;

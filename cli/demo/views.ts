@@ -19,7 +19,8 @@ export function terminalView(write: (text: string) => void): DemoView {
       line('');
       line(receiptLine(completed.data.credits));
     },
-    books: (balanced, detail) => line(balanced ? pc.green('The books balance.') : pc.red(`The books do not balance: ${detail}`)),
+    books: (balanced, detail) =>
+      line(balanced ? pc.green('The books balance.') : pc.red(`The books do not balance: ${detail}`)),
   };
 }
 

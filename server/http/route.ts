@@ -39,6 +39,11 @@ interface Route<Name extends OperationName, Params, Query, Body, Response extend
   handle(call: Call<Name, Params, Query, Body>): Promise<Wireable<z.input<Response>> | undefined>;
 }
 
+/** fastify knows no 'none' for one route; this is the longest that a timer can wait, 24 days. */
+const noTimeout_ms = 2 ** 31 - 1;
+
+const defaultTimeout_ms = 30_000;
+
 /** Gives an operation its schemas and its verb. */
 export function route<
   const Name extends OperationName,
@@ -48,6 +53,7 @@ export function route<
   Body = undefined,
 >(app: NetraApp, name: Name, spec: Route<Name, Params, Query, Body, Response>): void {
   const operation = operations[name];
+  const { timeout_ms = defaultTimeout_ms } = spec;
   app.route({
     method: operation.method,
     url: operation.url,
@@ -65,7 +71,7 @@ export function route<
       },
     },
     ...(spec.bodyLimit === undefined ? {} : { bodyLimit: spec.bodyLimit }),
-    ...(spec.timeout_ms === undefined ? {} : { handlerTimeout: spec.timeout_ms }),
+    ...(spec.timeout_ms === undefined ? {} : { handlerTimeout: spec.timeout_ms || noTimeout_ms }),
     // Authenticated before the body is read: a stranger's upload is never buffered.
     onRequest: async (request, reply) => admit(app, name, request, reply),
     handler: async (request, reply) => {

@@ -1,3 +1,24 @@
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
+import { NetraError } from '@netra/contract';
+import { generateSample } from '../analytics/index.ts';
+import { systemClock } from '../platform/index.ts';
 
-/** `sample [--seed N] [--days N] [--calls N]`: a synthetic month of usage as CSV on stdout. */
+const day_ms = 86_400_000;
+const days = 30;
+const calls = 30_000;
+
+/** `sample [--seed N]`: a synthetic month of usage, ending yesterday, as CSV on stdout. The same day and seed = the same bytes. */
+export async function run(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { seed: { type: 'string', default: '1' } } });
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new NetraError('invalid_request', '--seed must be a whole number, zero or more');
+  }
+  const today_ms = Math.floor(systemClock.nowMs() / day_ms) * day_ms;
+  const start = new Date(today_ms - days * day_ms).toISOString().slice(0, 10);
+  for (const part of generateSample({ seed, start, days, calls }).csv()) {
+    if (!process.stdout.write(part)) await once(process.stdout, 'drain');
+  }
+  return 0;
+}

@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+import { checkSettled } from '../analytics/index.ts';
+import { checkBooks } from '../ledger/index.ts';
+import { openLog, openPlatform, type Platform } from '../platform/index.ts';
+import { checkRunLog } from '../runs/index.ts';
+import { commonOptions, configFrom } from './options.ts';
+import { openStores } from './open-stores.ts';
+
+interface Finding {
+  readonly invariants: string;
+  readonly breaches: readonly object[];
+}
+
+/** `doctor [--json]`: checks the invariants on this installation, read-only. Exit code 1 on a breach. */
+export async function run(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { ...commonOptions, json: { type: 'boolean' } } });
+  const config = configFrom(values);
+  const log = openLog({ level: 'warn' });
+  const stores = await openStores(config, log);
+  try {
+    const platform = await openPlatform({ config, urls: stores.urls, role: 'app', log });
+    try {
+      const findings = await examine(platform);
+      process.stdout.write(values.json === true ? json(findings) : text(findings));
+      return findings.every(({ breaches }) => breaches.length === 0) ? 0 : 1;
+    } finally {
+      await platform.close();
+    }
+  } finally {
+    await stores.stop();
+  }
+}
+
+async function examine(platform: Platform): Promise<readonly Finding[]> {
+  const [books, log, settled] = await Promise.all([
+    checkBooks({ platform }),
+    checkRunLog(platform),
+    checkSettled({ platform }),
+  ]);
+  return [
+    { invariants: 'M1–M3 the books', breaches: books },
+    { invariants: 'M4 settled = summed', breaches: settled.breaches },
+    { invariants: 'R1, R2 the run log', breaches: log },
+  ];
+}
+
+function json(findings: readonly Finding[]): string {
+  const healthy = findings.every(({ breaches }) => breaches.length === 0);
+  return `${JSON.stringify({ type: 'doctor', healthy, findings }, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`;
+}
+
+function text(findings: readonly Finding[]): string {
+  const lines = findings.flatMap(({ invariants, breaches }) => [
+    `${breaches.length === 0 ? 'ok    ' : 'BREACH'} ${invariants}`,
+    ...breaches.map(
+      (breach) =>
+        `       ${Object.entries(breach)
+          .map(([name, value]) => `${name}=${String(value)}`)
+          .join(' ')}`,
+    ),
+  ]);
+  return `${lines.join('\n')}\n`;
+}
