@@ -75,6 +75,22 @@ describe('packages', () => {
   });
 });
 
+describe('the lock file', () => {
+  // npm writes a lock without the packages of other platforms when it is run beside a filled node_modules, and then
+  // refuses that very lock in a fresh clone.
+  it('names every optional package, so that a fresh clone can install', () => {
+    const lock = JSON.parse(sourceFiles('package-lock.json')[0]?.text ?? '') as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) => !(`node_modules/${name}` in lock.packages) && !(`${path}/node_modules/${name}` in lock.packages),
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
 describe('migrations', () => {
   it('have a way back, a first line that says what they break, and dense numbers', () => {
     const wrong = ['postgres', 'clickhouse'].flatMap((store) => {
