@@ -1,25 +1,22 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { withClickHouse } from './clickhouse-database.ts';
-import { withOwner } from './database.ts';
-import { repositoryRoot } from './repository.ts';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { plainEnvironment } from './environment.ts';
+import { serverEntry } from './repository.ts';
 
-function steps(store: string): readonly string[] {
-  const folder = join(repositoryRoot, 'migrations', store);
-  const names = readdirSync(folder).filter((file) => file.endsWith('.up.sql'));
-  return names.toSorted().map((name) => readFileSync(join(folder, name), 'utf8'));
-}
-
-/** Brings new databases to the newest schema. */
+/** Brings new databases to the newest schema, with the program that operators use. */
 export async function migrateStores(urls: {
   readonly postgres_url: string;
   readonly clickhouse_url: string;
 }): Promise<void> {
-  await withOwner(urls.postgres_url, async (client) => {
-    for (const step of steps('postgres')) await client.query(step);
+  const env = plainEnvironment({
+    NETRA_ENV: 'test',
+    NETRA_POSTGRES_URL: urls.postgres_url,
+    NETRA_CLICKHOUSE_URL: urls.clickhouse_url,
   });
-  await withClickHouse(urls.clickhouse_url, async (client) => {
-    const statements = steps('clickhouse').flatMap((step) => step.replaceAll(/--.*$/gm, '').split(';'));
-    for (const query of statements.filter((statement) => statement.trim() !== '')) await client.command({ query });
-  });
+  try {
+    await promisify(execFile)(process.execPath, [serverEntry, 'migrate', 'up'], { env });
+  } catch (error) {
+    const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
+    throw new Error(`migrate up failed: ${said}`, { cause: error });
+  }
 }
