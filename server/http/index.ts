@@ -35,6 +35,8 @@ export interface HttpOptions {
 declare module 'fastify' {
   interface FastifyInstance {
     netra: Required<HttpOptions>;
+    /** Ends each open event stream: they would else keep a closing server open. */
+    eventStreams: Set<() => void>;
   }
   interface FastifyRequest {
     /** Set by `route`: a `Ctx`, or a `PublicCtx` where nobody has signed in. */
@@ -59,7 +61,6 @@ export async function createHttp(options: HttpOptions): Promise<NetraApp> {
     // Slow clients: headers in 20 s (below), the whole request in 10 min (a large upload), an idle connection 72 s.
     requestTimeout: 600_000,
     keepAliveTimeout: 72_000,
-    handlerTimeout: 30_000,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',
     genReqId: (request) => traceIdOf(header(request.headers['traceparent'])),
@@ -67,6 +68,10 @@ export async function createHttp(options: HttpOptions): Promise<NetraApp> {
   });
   app.server.headersTimeout = 20_000;
   app.decorate('netra', { publicLimit: defaultPublicLimit, ...options });
+  app.decorate('eventStreams', new Set<() => void>());
+  app.addHook('preClose', async () => {
+    for (const end of app.eventStreams) end();
+  });
   app.decorateRequest('netra_ctx');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

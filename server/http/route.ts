@@ -39,9 +39,6 @@ interface Route<Name extends OperationName, Params, Query, Body, Response extend
   handle(call: Call<Name, Params, Query, Body>): Promise<Wireable<z.input<Response>> | undefined>;
 }
 
-/** fastify knows no 'none' for one route; this is the longest that a timer can wait, 24 days. */
-const noTimeout_ms = 2 ** 31 - 1;
-
 const defaultTimeout_ms = 30_000;
 
 /** Gives an operation its schemas and its verb. */
@@ -71,7 +68,8 @@ export function route<
       },
     },
     ...(spec.bodyLimit === undefined ? {} : { bodyLimit: spec.bodyLimit }),
-    ...(spec.timeout_ms === undefined ? {} : { handlerTimeout: spec.timeout_ms || noTimeout_ms }),
+    // Not the server's option: fastify lets no route take that back.
+    ...(timeout_ms === 0 ? {} : { handlerTimeout: timeout_ms }),
     // Authenticated before the body is read: a stranger's upload is never buffered.
     onRequest: async (request, reply) => admit(app, name, request, reply),
     handler: async (request, reply) => {

@@ -38,7 +38,11 @@ export function openEventStream(reply: FastifyReply): EventStream {
     if (!raw.writableNeedDrain) raw.write(': alive\n\n');
   }, heartbeat_ms);
   heartbeat.unref();
+  const { eventStreams } = reply.server;
+  const end = (): void => void raw.end();
+  eventStreams.add(end);
   raw.on('close', () => {
+    eventStreams.delete(end);
     clearInterval(heartbeat);
     gone.abort();
   });
@@ -51,7 +55,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
       if (raw.write(`${id}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`)) return;
       await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
     },
-    end: () => raw.end(),
+    end,
   };
 }
 
