@@ -3,8 +3,8 @@ import type { Ctx } from '../platform/platform.ts';
 import type { CheckedRow } from './check-row.ts';
 import { linesPresentText } from './sql/usage-imports.ts';
 
-// Big enough that ClickHouse makes few parts, small enough that two of them are ≈ 25 MB of memory at most.
-const batchLines = 20_000;
+// Big enough that ClickHouse makes few parts, small enough that two of them are ≈ 15 MB of memory at most.
+const batchLines = 10_000;
 // ClickHouse refuses a block that spreads over more than 100 partitions.
 const batchMonths = 60;
 
