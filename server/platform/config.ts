@@ -83,6 +83,8 @@ export function loadConfig(input: ConfigInput = {}): LoadedConfig {
   // A key that the schema refused would only be refused again: the rules see the others, so that all are named.
   const settings = parsed.data ?? configSchema.safeParse(without(raw, problems)).data;
   const bad = new Set(problems.map(({ key }) => key));
+  // Parts that do not make a URL were named one by one; that there is no URL says nothing new.
+  if (partKeys.some((key) => bad.has(key))) bad.add('NETRA_POSTGRES_URL').add('NETRA_POSTGRES_APP_URL');
   const broken = settings ? [...rules.flatMap((rule) => rule(settings)), ...sharedSecret(settings)] : [];
   problems.push(...broken.filter(({ key }) => !bad.has(key)));
   if (problems.length > 0 || !settings) throw invalid(problems);
@@ -136,22 +138,27 @@ function joinPostgresParts(raw: Record<string, string>, sources: Record<ConfigKe
     problems.push({ key: 'NETRA_POSTGRES_URL', problem: 'is set together with its parts: use one or the others' });
   }
   if (urlRank >= partsRank) return;
-  const part = (name: string): string => raw[`NETRA_POSTGRES_${name}`] ?? '';
-  for (const name of ['HOST', 'USER', 'DATABASE']) {
-    const key = `NETRA_POSTGRES_${name}` as ConfigKey;
+  const missing = (['NETRA_POSTGRES_HOST', 'NETRA_POSTGRES_USER', 'NETRA_POSTGRES_DATABASE'] as const).filter(
+    (key) => !raw[key],
+  );
+  for (const key of missing) {
+    // An empty one the schema refuses by itself.
     if (raw[key] === undefined) problems.push({ key, problem: 'is required when the URL is given in parts' });
   }
-  const [host, user, password, database] = ['HOST', 'USER', 'PASSWORD', 'DATABASE'].map((name) =>
-    encodeURIComponent(part(name)),
-  );
-  const login = password === '' ? user : `${user}:${password}`;
-  // A bad port must be named as such (by the schema), not make the whole URL unreadable.
-  const port = /^\d{1,5}$/.test(part('PORT')) ? `:${part('PORT')}` : '';
-  const tls = part('SSLMODE') === '' ? '' : `?sslmode=${encodeURIComponent(part('SSLMODE'))}`;
-  const address = part('HOST').includes(':') ? `[${part('HOST')}]` : host;
-  const url = `postgres://${login}@${address}${port}/${database}${tls}`;
-  if (part('HOST') !== '' && URL.canParse(url)) raw['NETRA_POSTGRES_URL'] = url;
+  if (missing.length === 0) raw['NETRA_POSTGRES_URL'] = urlOfParts(raw);
   sources.NETRA_POSTGRES_URL = partsRank === 2 ? 'environment' : 'file';
+}
+
+function urlOfParts(raw: Raw): string {
+  const part = (name: string): string => raw[`NETRA_POSTGRES_${name}`] ?? '';
+  const [user, password, database] = ['USER', 'PASSWORD', 'DATABASE'].map((name) => encodeURIComponent(part(name)));
+  const login = password === '' ? user : `${user}:${password}`;
+  const host = part('HOST').includes(':') ? `[${part('HOST')}]` : encodeURIComponent(part('HOST'));
+  // A bad port is named by the schema under its own key; here it must not make the whole URL unreadable too.
+  const port =
+    Number(part('PORT')) >= 1 && Number(part('PORT')) <= 65_535 ? `:${Math.trunc(Number(part('PORT')))}` : '';
+  const tls = part('SSLMODE') === '' ? '' : `?sslmode=${encodeURIComponent(part('SSLMODE'))}`;
+  return `postgres://${login}@${host}${port}/${database}${tls}`;
 }
 
 /** A key that another environment runs with makes its tokens valid here. */

@@ -28,7 +28,7 @@ export { openPostgres, type PostgresOptions } from './open-postgres.ts';
 export { openRedis } from './open-redis.ts';
 export type { Ctx, Platform, Principal, Role } from './platform.ts';
 export type { Postgres, Statement, Transaction } from './postgres.ts';
-export { isConnectionLoss, PostgresError } from './postgres-errors.ts';
+export { isConnectionLoss, mapPostgresError, PostgresError } from './postgres-errors.ts';
 export { oneRow } from './one-row.ts';
 export { parseInput } from './parse-input.ts';
 export { openInProcessRedis } from './redis-in-process.ts';
@@ -45,6 +45,7 @@ export {
   type MigrationProgress,
   type MigrationStatus,
   type MigrationStore,
+  setLogin,
 } from './migrate/index.ts';
 export { openShutdown, type Shutdown } from './shutdown.ts';
 export { publishConfig, readNodeReports, withdrawConfig } from './publish-config.ts';

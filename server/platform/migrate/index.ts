@@ -8,6 +8,7 @@ import { downPostgres, statusPostgres, upPostgres, withMigrationClient } from '.
 import type { Migration, MigrationStore } from './read-migrations.ts';
 
 export type { MigrationProgress, MigrationState, MigrationStatus, OnProgress } from './applied.ts';
+export { setLogin } from './app-login.ts';
 export { readMigrations, type Migration, type MigrationStore } from './read-migrations.ts';
 
 export interface MigrateOptions {
