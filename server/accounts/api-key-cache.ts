@@ -1,5 +1,4 @@
-import type { Clock } from '../platform/index.ts';
-import type { Role } from '../platform/index.ts';
+import type { Clock, Role } from '../platform/index.ts';
 
 /** What a stored key stands for. `role` is the weaker of the key's and its maker's own, as of now. */
 export interface StoredApiKey {

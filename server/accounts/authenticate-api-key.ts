@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Principal } from '../platform/index.ts';
 import type { StoredApiKey } from './api-key-cache.ts';
-import { unauthenticated } from './authenticate.ts';
+import { unauthenticated } from './unauthenticated.ts';
 import { weakerRole } from './may-change-role.ts';
 import type { AccountsRoom } from './room.ts';
 import { apiKeyByHash, type ApiKeyRow } from './sql/api-keys.ts';

@@ -5,6 +5,7 @@ import { authenticateApiKey } from './authenticate-api-key.ts';
 import { apiKeyPrefix } from './open-auth.ts';
 import type { AccountsRoom } from './room.ts';
 import { tokenAlgorithm, tokenClaims } from './token-claims.ts';
+import { unauthenticated } from './unauthenticated.ts';
 
 const maxToken_bytes = 8192;
 const uuidShape = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
@@ -49,8 +50,4 @@ async function verify(room: AccountsRoom, token: string): Promise<unknown> {
     if (error instanceof errors.JOSEError) throw unauthenticated();
     throw error;
   }
-}
-
-export function unauthenticated(): NetraError {
-  return new NetraError('unauthenticated', 'The token is not valid');
 }

@@ -1,6 +1,6 @@
 import { isAPIError } from 'better-auth/api';
 import type { Registered } from './register.ts';
-import { mapPostgresError } from '../platform/postgres-errors.ts';
+import { mapPostgresError } from '../platform/index.ts';
 import type { AccountsRoom } from './room.ts';
 
 /**

@@ -1,9 +1,7 @@
 import { NetraError } from '@netra/contract';
 import { isAPIError } from 'better-auth/api';
-import type { Role } from '../platform/index.ts';
+import { mapPostgresError, parseInput, type Role } from '../platform/index.ts';
 import { weakerRole } from './may-change-role.ts';
-import { parseInput } from '../platform/index.ts';
-import { mapPostgresError } from '../platform/postgres-errors.ts';
 import type { TenantCall } from './room.ts';
 import { createApiKeyInput } from './schemas.ts';
 

@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import { mapPostgresError } from '../platform/postgres-errors.ts';
+import { mapPostgresError } from '../platform/index.ts';
 import type { AccountsRoom } from './room.ts';
 import type { Membership } from './sql/memberships.ts';
 import { tokenTtl_s, type TokenClaims } from './token-claims.ts';

@@ -3,8 +3,7 @@ import { betterAuth } from 'better-auth';
 import { jwt, organization } from 'better-auth/plugins';
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
-import type { Ids } from '../platform/index.ts';
-import type { Log } from '../platform/index.ts';
+import type { Ids, Log } from '../platform/index.ts';
 import { access, accessRoles } from './access.ts';
 import { maxTokenTtl_s, tokenAlgorithm } from './token-claims.ts';
 

@@ -1,6 +1,6 @@
 import type { Role } from '../platform/index.ts';
 import type { TenantCall } from './room.ts';
-import { unauthenticated } from './authenticate.ts';
+import { unauthenticated } from './unauthenticated.ts';
 import { profile, type Profile } from './sql/members.ts';
 import { rows } from './sql/rows.ts';
 

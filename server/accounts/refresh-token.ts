@@ -1,5 +1,5 @@
 import { refreshBody, type Session } from '@netra/contract';
-import { unauthenticated } from './authenticate.ts';
+import { unauthenticated } from './unauthenticated.ts';
 import { sessionOf } from './open-session.ts';
 import { sessionTtl_s } from './open-auth.ts';
 import { parseInput } from '../platform/index.ts';

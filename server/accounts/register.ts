@@ -1,7 +1,7 @@
 import { runWithTransaction } from '@better-auth/core/context';
 import { NetraError } from '@netra/contract';
 import { isAPIError } from 'better-auth/api';
-import { mapPostgresError, PostgresError } from '../platform/postgres-errors.ts';
+import { mapPostgresError, PostgresError } from '../platform/index.ts';
 import type { AccountsRoom } from './room.ts';
 import { membershipsOf, type Membership } from './sql/memberships.ts';
 import { correctUnprovisioned } from './sql/orgs.ts';

@@ -1,5 +1,4 @@
-import type { Role } from '../../platform/index.ts';
-import type { Statement } from '../../platform/index.ts';
+import type { Role, Statement } from '../../platform/index.ts';
 
 export interface ListedMember {
   readonly member: string;

@@ -1,6 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { mapPostgresError } from '../../platform/postgres-errors.ts';
-import type { Statement } from '../../platform/index.ts';
+import { mapPostgresError, type Statement } from '../../platform/index.ts';
 
 /** Runs one statement against schema auth. The row's shape is the promise of the function that made the statement. */
 export async function rows<Row>(database: Pool | PoolClient, statement: Statement): Promise<Row[]> {

@@ -1,9 +1,8 @@
 import type { Suite } from '@netra/testkit';
 import type { Pool } from 'pg';
 import { createAccounts, type Accounts, type AttemptLimits, type Subscribe } from '../../../server/accounts/index.ts';
-import { openAuth } from '../../../server/accounts/open-auth.ts';
 import { createHttp } from '../../../server/http/index.ts';
-import { accountRoutes } from '../../../server/http/routes/accounts.ts';
+import { routes } from '../../../server/http/routes/index.ts';
 import { checkRequestRate, subscribe } from '../../../server/plans/index.ts';
 import {
   deriveLoginUrl,
@@ -11,9 +10,9 @@ import {
   loginRoles,
   openPlatform,
   openPostgres,
+  setLogin,
   type Platform,
 } from '../../../server/platform/index.ts';
-import { setLogin } from '../../../server/platform/migrate/app-login.ts';
 
 /** One node that serves accounts over HTTP, wired as main.ts wires it: real logins, real stores, a real port. */
 export interface AccountsNode {
@@ -22,8 +21,6 @@ export interface AccountsNode {
   readonly url: string;
   /** As netra_auth. */
   readonly auth_pool: Pool;
-  /** Signs claims as the server signs its tokens, with the same key: only what they say is the test's. */
-  signClaims(claims: Readonly<Record<string, unknown>>): Promise<string>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
 
@@ -68,21 +65,24 @@ export async function startAccountsNode(on: Suite, options: NodeOptions = {}): P
     limits: { per_address: 10_000, per_email: 1_000, ...options.limits },
   });
   const probes = { started: () => true, ready: () => true };
-  const routes = [accountRoutes(accounts)];
-  const app = await createHttp({ platform, accounts, plans: { checkRequestRate }, routes, origins: [], probes });
+  const app = await createHttp({
+    platform,
+    accounts,
+    plans: { checkRequestRate },
+    routes: routes({ accounts }),
+    origins: [],
+    probes,
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   on.onEnd(async () => {
     await app.close();
     await Promise.all([auth_postgres.close(), platform.close()]);
   });
-  const { ids, log } = platform;
-  const auth = openAuth({ pool: auth_pool, ids, log, secret, public_url: url, origins: [] });
   return {
     platform,
     accounts,
     url,
     auth_pool,
-    signClaims: async (claims) => (await auth.api.signJWT({ body: { payload: { ...claims } } })).token,
     call: (method, path, given) => callHttp(url, method, path, given),
   };
 }

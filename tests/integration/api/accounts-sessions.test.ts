@@ -181,18 +181,6 @@ describe('access tokens', () => {
     expect((await me(token)).status).toBe(200);
   });
 
-  // Planted bug: sign tokens for another audience with the same key.
-  it('a token that we signed for something else is no access token', async () => {
-    const { payload } = await jwtVerify(token, createLocalJWKSet((await keySet()) as never));
-    const strangers = [
-      { ...payload, aud: 'elsewhere' },
-      { ...payload, iss: 'elsewhere' },
-      { ...payload, role: 'operator' },
-    ];
-    for (const claims of strangers) expect((await me(await node.signClaims(claims))).status).toBe(401);
-    expect((await me(await node.signClaims(payload))).status).toBe(200);
-  });
-
   // Planted bug: pass no `currentDate`, or treat JWTExpired as any other error.
   it('an expired token says so, and only because its signature is ours', async () => {
     const input = { email: someone(), org: 'Brief', plan: 'free', ttl_s: 1 };
@@ -227,8 +215,4 @@ describe('access tokens', () => {
     const elsewhere = node.accounts.createUserByOperator({ trace_id: 'test', input: { ...input, org: 'Other' } });
     await expect(elsewhere).rejects.toMatchObject({ code: 'conflict' });
   });
-
-  async function keySet(): Promise<unknown> {
-    return (await node.call('GET', '/v1/auth/jwks')).body;
-  }
 });

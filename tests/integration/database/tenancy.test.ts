@@ -8,8 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { suite, withOwner } from '@netra/testkit';
 import { escapeIdentifier, Pool, type PoolClient } from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { deriveLoginUrl, loginRoles } from '../../../server/platform/index.ts';
-import { setLogin } from '../../../server/platform/migrate/app-login.ts';
+import { deriveLoginUrl, loginRoles, setLogin } from '../../../server/platform/index.ts';
 
 interface Table {
   readonly name: string;
