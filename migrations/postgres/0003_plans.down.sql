@@ -7,6 +7,7 @@ drop function netra.grant_period_once(netra.subscription, netra.plan);
 drop function netra.plan_of(uuid);
 drop function netra.plan_in_force(text, timestamptz);
 drop function netra.period_start_of(timestamptz, int);
+drop function netra.plan_that_pays(uuid, bigint);
 drop function netra.plan_that_lifts(text, bigint, text);
 drop function netra.agent_fee_of(text);
 drop type netra.plan_terms;

@@ -170,6 +170,15 @@ create function netra.plan_that_lifts(p_limit text, p_need bigint, p_name text d
    order by p.price_usd, p.plan_id limit 1
 $$;
 
+-- The cheapest plan whose upgrade would bring a whole period's worth of what is missing; null if none.
+create function netra.plan_that_pays(p_org uuid, p_missing_micro bigint) returns text
+  language sql stable as $$
+  select netra.plan_that_lifts('credits_micro', p_missing_micro + coalesce((
+    select p.credits_micro from netra.subscription s
+      join netra.plan p on p.plan_id = s.plan_id and p.valid_from = s.plan_valid_from
+     where s.org_id = p_org and s.ended_at is null), 0))
+$$;
+
 -- The start of period `p_index`, in UTC whatever the session's time zone is.
 create function netra.period_start_of(p_anchor timestamptz, p_index int) returns timestamptz
   language sql immutable as $$
@@ -330,7 +339,7 @@ $$;
 
 revoke execute on function
   netra.plan_of(uuid), netra.agent_fee_of(text), netra.plan_that_lifts(text, bigint, text),
-  netra.period_start_of(timestamptz, int), netra.plan_in_force(text, timestamptz),
+  netra.plan_that_pays(uuid, bigint), netra.period_start_of(timestamptz, int), netra.plan_in_force(text, timestamptz),
   netra.grant_period_once(netra.subscription, netra.plan), netra.grant_period(uuid),
   netra.subscribe(uuid, uuid, text), netra.change_plan(uuid, text),
   netra.grant_upgrade(netra.subscription, netra.plan, netra.plan)
@@ -343,7 +352,8 @@ alter function netra.change_plan(uuid, text) owner to netra_ledger;
 alter function netra.grant_upgrade(netra.subscription, netra.plan, netra.plan) owner to netra_ledger;
 grant execute on function netra.plan_of(uuid), netra.grant_period(uuid), netra.subscribe(uuid, uuid, text),
   netra.change_plan(uuid, text) to netra_app, netra_log, netra_system;
-grant execute on function netra.agent_fee_of(text), netra.plan_that_lifts(text, bigint, text)
+grant execute on function netra.agent_fee_of(text), netra.plan_that_lifts(text, bigint, text),
+  netra.plan_that_pays(uuid, bigint)
   to netra_app, netra_log, netra_system, netra_ledger;
 grant execute on function netra.period_start_of(timestamptz, int), netra.plan_in_force(text, timestamptz)
   to netra_ledger;

@@ -195,7 +195,7 @@ begin
     format('This needs %s credits; %s are available.', round(p_needed_micro / 1e6, 2), round(v_balance_micro / 1e6, 2)),
     jsonb_build_object('needed_micro', p_needed_micro::text, 'balance_micro', v_balance_micro::text,
                        'limit', 'credits', 'used', v_balance_micro::text, 'max', p_needed_micro::text,
-                       'plan_that_lifts_it', netra.plan_that_lifts('credits_micro', p_needed_micro)));
+                       'plan_that_lifts_it', netra.plan_that_pays(p_org, p_needed_micro - v_balance_micro)));
 end
 $$;
 
