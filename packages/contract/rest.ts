@@ -46,7 +46,12 @@ export const signUpBody = z.object({
 });
 export type SignUpBody = z.input<typeof signUpBody>;
 
-export const signInBody = z.object({ email: z.email().max(254), password: z.string().min(1).max(128) });
+export const signInBody = z.object({
+  email: z.email().max(254),
+  password: z.string().min(1).max(128),
+  /** Which organisation to act in; the one joined first if absent. */
+  org: uuid.optional(),
+});
 export type SignInBody = z.input<typeof signInBody>;
 
 /** A signed-in user: a short-lived access token, and what renews it. */

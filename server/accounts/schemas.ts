@@ -14,7 +14,7 @@ import { maxTokenTtl_s } from './token-claims.ts';
 const email = z.email().max(254).toLowerCase();
 
 export const signUpInput = signUpBody.extend({ email });
-export const signInInput = signInBody.extend({ email, org: z.uuid().optional() });
+export const signInInput = signInBody.extend({ email });
 
 export const operatorUserInput = z.object({
   email,

@@ -47,10 +47,15 @@ export function sessionMembership(token: string): Statement {
   };
 }
 
+/** Lets a session act in an organisation, and clears away the user's sessions that have ended. */
 export function enterSession(token: string, org_id: string): Statement {
   return {
     name: 'accounts_enter_session',
-    text: 'update auth.session set active_organization_id = $2 where token = $1',
+    text: `
+      with entered as (
+        update auth.session set active_organization_id = $2 where token = $1 returning user_id
+      )
+      delete from auth.session s using entered e where s.user_id = e.user_id and s.expires_at < now()`,
     values: [token, org_id],
   };
 }
