@@ -91,7 +91,7 @@ begin
   v_terms := netra.plan_of(p_org);
   perform netra.check_limits(p_org, p_agent, v_terms);
   v_fee_micro := netra.agent_fee_of(p_agent);
-  if v_fee_micro is null then
+  if v_fee_micro is null or p_model is null then
     perform netra.refuse('not_found', format('There is no agent %L.', p_agent), jsonb_build_object('agent', p_agent));
   end if;
   perform netra.place_hold(p_org, p_hold, v_fee_micro + p_model_micro, 'run', p_agent, p_run, 'run/' || p_run);

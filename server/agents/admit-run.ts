@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { NetraError } from '@netra/contract';
-import type { Ctx } from '../platform/index.ts';
+import type { Ctx, Platform } from '../platform/index.ts';
 import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '../runs/index.ts';
-import { findAgent } from './find-agent.ts';
-import { modelNameFor } from './models/choose-model.ts';
+import type { Agent } from './define-agent.ts';
 import { builtinAgents } from './find-agent.ts';
+import { modelNameFor } from './models/choose-model.ts';
+import { modelNameFor } from './models/choose-model.ts';
 import { admitRunStatement, type AdmitArguments, type AdmittedRow } from './sql/admit-run.ts';
 
 export interface AdmitInput {
@@ -51,11 +52,8 @@ export async function admitRun({
 
 function checkRequest({ platform, principal }: Ctx, { agent, input }: AdmitInput): string {
   if (principal.role === 'viewer') throw new NetraError('forbidden', 'A viewer cannot run agents.');
-  findAgent(agent, platform.config);
-  // An agent says what it takes; one that is not here is the plan's to refuse.
-  builtinAgents(platform.config)
-    .find(({ name }) => name === agent)
-    ?.parseInput(input);
+  // An agent says what it takes.
+  agentHere(platform, agent)?.parseInput(input);
   if (!isStorable(input)) {
     throw new NetraError('invalid_request', 'The input contains U+0000 or half of a surrogate pair.', {
       field: 'input',
@@ -70,6 +68,11 @@ function checkRequest({ platform, principal }: Ctx, { agent, input }: AdmitInput
   return json;
 }
 
+/** Undefined for one that is not here: whether the plan has it is answered first, then that it is not here. */
+function agentHere({ config }: Platform, agent: string): Agent | undefined {
+  return builtinAgents(config).find(({ name }) => name === agent);
+}
+
 function askFor(
   { platform, principal }: Ctx,
   input: AdmitInput,
@@ -77,6 +80,7 @@ function askFor(
   seat: Seat | null,
 ): AdmitArguments {
   const { ids, config } = platform;
+  const agent = agentHere(platform, input.agent);
   return {
     org_id: principal.org_id,
     user_id: principal.user_id,
@@ -87,7 +91,7 @@ function askFor(
     message_id: ids.uuid(),
     hold_id: ids.uuid(),
     agent: input.agent,
-    model: modelNameFor(findAgent(input.agent, config), config),
+    model: agent ? modelNameFor(agent, config) : null,
     input_json,
     // The loop grows the hold by the ceiling of each model call before it makes it.
     model_micro: 0n,
@@ -118,7 +122,8 @@ function ordered(value: unknown): unknown {
 
 /** The run is this node's from its first event on: its readers and its worker need no query to find that out. */
 function sit({ platform, principal }: Ctx, seat: Seat, admit: AdmitArguments, input: unknown, row: AdmittedRow): void {
-  const { org_id, run_id, agent, model, lease_token } = admit;
+  const { org_id, run_id, agent, lease_token } = admit;
+  const model = admit.model ?? '';
   const started = {
     type: 'agent_started',
     data: { agent, model, thread: row.thread_id, held_micro: String(row.held_micro ?? row.fee_micro) },

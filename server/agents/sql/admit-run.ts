@@ -10,7 +10,8 @@ export interface AdmitArguments {
   readonly message_id: string;
   readonly hold_id: string;
   readonly agent: string;
-  readonly model: string;
+  /** null = this installation has no such agent: refused, after the plan has had its say. */
+  readonly model: string | null;
   readonly input_json: string;
   /** Held for the first model call, on top of the agent's fee. */
   readonly model_micro: bigint;
