@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { createDatabase, databaseName, dropDatabase } from './database.ts';
 import { createOrg, type PlanName } from './organisation.ts';
@@ -57,6 +57,8 @@ export function suite(): Suite {
 function serverEnvironment(stores: StoreUrls): Record<string, string> {
   return {
     NETRA_ENV: 'test',
+    // One for all that the suite starts: signing keys in the database are encrypted with it.
+    NETRA_SECRET: randomBytes(32).toString('base64url'),
     NETRA_POSTGRES_URL: stores.postgres_url,
     NETRA_CLICKHOUSE_URL: stores.clickhouse_url,
     NETRA_REDIS_URL: stores.redis_url,
