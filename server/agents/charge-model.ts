@@ -82,7 +82,7 @@ function tokensOf({ usage }: Answer, ceiling: Ceiling): Tokens {
 }
 
 /** Tokens that no tokenizer in use exceeds on text and JSON: one for two bytes, and a few for each message's frame. */
-export function countHigh(prompt: LanguageModelV4Prompt, tools: readonly unknown[]): number {
+function countHigh(prompt: LanguageModelV4Prompt, tools: readonly unknown[]): number {
   const bytes = Buffer.byteLength(JSON.stringify(prompt)) + Buffer.byteLength(JSON.stringify(tools));
   return Math.ceil(bytes / 2) + 16 * prompt.length;
 }

@@ -43,7 +43,7 @@ export async function abandonRun(scope: RunScope, journal: Journal, thrown: unkn
 }
 
 /** The fee's share by results in the log, in whole micro-credits, rounded down. */
-export function earnedFee({ agent, conversation, claim }: Pick<RunScope, 'agent' | 'conversation' | 'claim'>): bigint {
+function earnedFee({ agent, conversation, claim }: Pick<RunScope, 'agent' | 'conversation' | 'claim'>): bigint {
   const results = conversation.results.filter((result) => result.ok).length;
   const expected = Math.max(1, agent.expected_results);
   return (claim.fee_micro * BigInt(Math.min(results, expected))) / BigInt(expected);

@@ -71,7 +71,7 @@ export function assembleReport({ title, facts, tools, observe }: ReportInput): R
 }
 
 /** What could not be asked or answered. Without any usage there is one gap: everything. */
-export function gapsOf(facts: Facts, tools: readonly string[]): Gap[] {
+function gapsOf(facts: Facts, tools: readonly string[]): Gap[] {
   const { coverage } = facts;
   if (coverage === null) return [{ about: 'the usage', missing: 'it could not be read' }];
   if (coverage.rows === 0) return [{ about: 'everything', missing: 'no usage has been imported yet' }];

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { LanguageModelV4, LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider';
+import { z } from 'zod';
+
+const chatRequest = z.object({
+  model: z.string(),
+  max_tokens: z.number().optional(),
+  messages: z.array(
+    z.object({
+      role: z.enum(['system', 'user', 'assistant', 'tool']),
+      content: z.union([z.string(), z.null()]).optional(),
+      tool_call_id: z.string().optional(),
+      tool_calls: z
+        .array(z.object({ id: z.string(), function: z.object({ name: z.string(), arguments: z.string() }) }))
+        .optional(),
+    }),
+  ),
+  tools: z
+    .array(z.object({ function: z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()) }) }))
+    .optional(),
+});
+type ChatRequest = z.infer<typeof chatRequest>;
+
+/** What an answer of the endpoint does instead of answering. */
+export type Fault = 'status 500' | 'status 401' | 'cut off' | 'wrong call';
+
+/** A language model served the way OpenAI-compatible servers do: chat completions, streamed, with tokens counted. */
+export interface Endpoint {
+  readonly url: string;
+  /** One entry a request, oldest first: what was asked, and the tokens that were reported. */
+  readonly calls: readonly { readonly request: ChatRequest; readonly usage: Tokens | null }[];
+  /** Faults of the next requests, in order. */
+  readonly faults: Fault[];
+  close(): Promise<void>;
+}
+
+interface Tokens {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+}
+
+export async function serveModel(model: LanguageModelV4): Promise<Endpoint> {
+  const calls: { request: ChatRequest; usage: Tokens | null }[] = [];
+  const faults: Fault[] = [];
+  const server = createServer((request, response) => {
+    void (async () => {
+      const body = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString();
+      const call: { request: ChatRequest; usage: Tokens | null } = {
+        request: chatRequest.parse(JSON.parse(body)),
+        usage: null,
+      };
+      calls.push(call);
+      const fault = faults.shift();
+      if (fault?.startsWith('status') === true) return refuse(response, Number(fault.slice(7)));
+      call.usage = await answer(model, call.request, body, response, fault);
+    })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    calls,
+    faults,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ error: { message: 'the address of a secret host', type: 'x', code: null } }));
+}
+
+async function answer(
+  model: LanguageModelV4,
+  request: ChatRequest,
+  body: string,
+  response: ServerResponse,
+  fault: Fault | undefined,
+): Promise<Tokens | null> {
+  const tools = (request.tools ?? []).map((tool) => ({
+    type: 'function' as const,
+    name: tool.function.name,
+    inputSchema: tool.function.parameters,
+  }));
+  const { content, finishReason } = await model.doGenerate({ prompt: promptOf(request), tools });
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  const send = (choices: readonly unknown[], rest: object = {}): boolean =>
+    response.write(
+      `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: request.model, choices, ...rest })}\n\n`,
+    );
+  const delta = (part: object): boolean => send([{ index: 0, delta: part, finish_reason: null }]);
+  let said = '';
+  let place = 0;
+  for (const part of content) {
+    if (part.type === 'reasoning') delta({ role: 'assistant', reasoning_content: part.text });
+    if (part.type === 'text')
+      for (const line of part.text.split(/(?<=\n)/)) delta({ role: 'assistant', content: line });
+    if (part.type === 'reasoning' || part.type === 'text') said += part.text;
+    if (fault === 'cut off') {
+      await new Promise((resolve) => setImmediate(resolve));
+      response.destroy();
+      return null;
+    }
+    if (part.type !== 'tool-call') continue;
+    const args = fault === 'wrong call' ? '{"limit":"many"}' : part.input;
+    said += args;
+    const call = { name: part.toolName, arguments: args };
+    delta({ tool_calls: [{ index: place, id: `x${place}`, type: 'function', function: call }] });
+    place += 1;
+  }
+  const usage = { prompt_tokens: Math.ceil(body.length / 4), completion_tokens: Math.ceil(said.length / 4) };
+  const finish_reason = finishReason.unified === 'tool-calls' ? 'tool_calls' : 'stop';
+  send([{ index: 0, delta: {}, finish_reason }]);
+  send([], { usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } });
+  response.end('data: [DONE]\n\n');
+  return usage;
+}
+
+function promptOf({ messages }: ChatRequest): LanguageModelV4Prompt {
+  const names = new Map<string, string>();
+  return messages.map((message): LanguageModelV4Message => {
+    const text = message.content ?? '';
+    if (message.role === 'system') return { role: 'system', content: text };
+    if (message.role === 'user') return { role: 'user', content: [{ type: 'text', text }] };
+    if (message.role === 'assistant') {
+      const calls = (message.tool_calls ?? []).map((call) => {
+        names.set(call.id, call.function.name);
+        const input: unknown = JSON.parse(call.function.arguments);
+        return { type: 'tool-call' as const, toolCallId: call.id, toolName: call.function.name, input };
+      });
+      return { role: 'assistant', content: [...(text === '' ? [] : [{ type: 'text' as const, text }]), ...calls] };
+    }
+    const toolCallId = message.tool_call_id ?? '';
+    const value = z.json().parse(JSON.parse(text));
+    const toolName = names.get(toolCallId) ?? '';
+    return { role: 'tool', content: [{ type: 'tool-result', toolCallId, toolName, output: outputOf(value) }] };
+  });
+}
+
+/** On this wire a refused call looks like any result; what it was is seen by its shape. */
+function outputOf(value: z.infer<ReturnType<typeof z.json>>): { type: 'json' | 'error-json'; value: typeof value } {
+  const failed = typeof value === 'object' && value !== null && 'code' in value && 'message' in value;
+  return { type: failed ? 'error-json' : 'json', value };
+}
