@@ -5,7 +5,6 @@ import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '.
 import type { Agent } from './define-agent.ts';
 import { builtinAgents } from './find-agent.ts';
 import { modelNameFor } from './models/choose-model.ts';
-import { modelNameFor } from './models/choose-model.ts';
 import { admitRunStatement, type AdmitArguments, type AdmittedRow } from './sql/admit-run.ts';
 
 export interface AdmitInput {
