@@ -1,3 +1,4 @@
+import { NetraError } from '@netra/contract';
 import type { Platform } from '../platform/platform.ts';
 import { outboxPayloads, projectBatch, type OutboxKind, type OutboxRow } from './outbox-rows.ts';
 import { clearOutbox, takeOutbox } from './sql/outbox.ts';
@@ -11,17 +12,28 @@ const maxBatches = 1_000;
  * and its id is the insert's deduplication token, so being killed at any point and doing it again changes nothing.
  * Several may run at once; each batch is leased to one. Resolves to the rows sent, when nothing waits any more (or
  * after 1,000 batches).
+ *
+ * A batch that cannot be sent stays and is tried again after its lease; it holds up no other, and its error is thrown
+ * once the others are sent. Throws `unavailable` at once.
  */
 export async function pumpOutbox({ platform }: { platform: Platform }): Promise<{ rows: number }> {
+  const failures: unknown[] = [];
   let sent = 0;
   for (let batch = 0; batch < maxBatches; batch += 1) {
     const take = takeOutbox(platform.ids.uuid(), batchRows, lease_ms);
     const rows = await platform.postgres.call<OutboxRow>(take);
     const [first] = rows;
     if (first === undefined) break;
-    await sendBatch(platform, first, rows);
-    sent += rows.length;
+    try {
+      await sendBatch(platform, first, rows);
+      sent += rows.length;
+    } catch (error) {
+      if (error instanceof NetraError && error.code === 'unavailable') throw error;
+      failures.push(new Error(`batch ${first.batch_id} of the outbox cannot be sent`, { cause: error }));
+    }
   }
+  if (failures.length > 0)
+    throw new AggregateError(failures, `${failures.length} batches of the outbox cannot be sent`);
   return { rows: sent };
 }
 

@@ -313,6 +313,24 @@ describe('clickhouse-4: what PostgreSQL settled', () => {
     expect(await summed(ctx, 'charge')).toMatchObject({ rows: spent.length });
   });
 
+  // Planted bug that turns it red: throwing at the first batch that fails.
+  it('clickhouse-4 a row that nobody can read holds up no other, and is not lost', async () => {
+    const [broken, ctx] = [await newSubscriber(), await newSubscriber()];
+    await broken.platform.postgres.inOrg(broken.principal.org_id, (tx) =>
+      tx.rows({
+        text: "insert into netra.outbox (org_id, event_id, kind, at, payload) values ($1, $2, 'odd', now() - interval '1 h', '{}')",
+        values: [broken.principal.org_id, randomUUID()],
+      }),
+    );
+    await finishRuns(ctx, spent);
+    const failure: unknown = await pumpOutbox({ platform: ctx.platform }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(AggregateError);
+    expect(await summed(ctx, 'charge')).toMatchObject({ rows: spent.length });
+    const left = await withOwner(on.stores.postgres_url, (client) => client.query('select kind from netra.outbox'));
+    expect(left.rows).toEqual([{ kind: 'odd' }]);
+    await withOwner(on.stores.postgres_url, (client) => client.query('truncate netra.outbox, netra.outbox_batch'));
+  });
+
   // Planted bug that turns it red: a check that compares totals over all organisations, or none at all.
   it('clickhouse-4 the check names the organisation whose sums differ', async () => {
     const ctx = await newSubscriber();
@@ -340,8 +358,10 @@ describe('clickhouse-4: what PostgreSQL settled', () => {
   /** A process that is killed between ClickHouse's yes and the outbox's: every other call is the real one. */
   function diesBeforeClearing(ctx: Ctx): Ctx['platform'] {
     const { postgres } = ctx.platform;
+    let killed = false;
     const call: typeof postgres.call = async (statement) => {
-      if (statement.name === 'clear_outbox') throw new Error('killed');
+      killed ||= statement.name === 'clear_outbox';
+      if (killed) throw new Error('killed');
       return postgres.call(statement);
     };
     return { ...ctx.platform, postgres: { ...postgres, call } };
