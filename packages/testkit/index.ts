@@ -6,6 +6,7 @@ export * from './header.ts';
 export * from './heavy.ts';
 export * from './organisation.ts';
 export * from './redis-server.ts';
+export * from './server-command.ts';
 export * from './server.ts';
 export * from './socket.ts';
 export * from './stores.ts';
