@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { checkRunLogStatement, type BreachRow } from './sql/run.ts';
 
 /** A lease this long over means that no node picks up what others drop. */

@@ -1,4 +1,4 @@
-import type { Role } from '../platform/platform.ts';
+import type { Role } from '../platform/index.ts';
 
 /** What a worker holds while it works on a run: the run, and the lease that lets it write the run's log. */
 export interface Claim {

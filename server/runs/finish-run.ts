@@ -1,5 +1,5 @@
 import type { Receipt } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Lease } from './claim.ts';
 import type { EncodedEvent } from './encode-event.ts';
 import { encodeData } from './encode-event.ts';

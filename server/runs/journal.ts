@@ -7,7 +7,7 @@ import {
   type RunEvent,
   type TerminalEvent,
 } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Claim } from './claim.ts';
 import { encodeEvent, type EncodedEvent } from './encode-event.ts';
 import { finishRun } from './finish-run.ts';

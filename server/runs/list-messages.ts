@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { selectMessages } from './sql/thread.ts';
 
 /** What was said in a thread: the input of each run, and the output of each that completed. */

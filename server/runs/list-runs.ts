@@ -1,4 +1,4 @@
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { Run } from './run.ts';
 import { selectRuns } from './sql/run.ts';
 

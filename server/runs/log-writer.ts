@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { retryUnknown } from './retry-unknown.ts';
 import { appendEvents, readLog, type AppendedRow, type Batch, type LogRow } from './sql/log.ts';
 

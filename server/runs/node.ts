@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Claim } from './claim.ts';
 import { Feed } from './feed.ts';
 import type { Journal } from './journal.ts';

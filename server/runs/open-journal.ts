@@ -1,5 +1,5 @@
 import { advanceLog, emptyLog, type LogState, type RunEvent } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Claim } from './claim.ts';
 import { RunJournal, type Journal } from './journal.ts';
 import { nodeOf } from './node.ts';

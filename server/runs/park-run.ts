@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Lease } from './claim.ts';
 import type { EncodedEvent } from './encode-event.ts';
 import { nodeOf } from './node.ts';

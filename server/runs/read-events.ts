@@ -1,5 +1,5 @@
 import type { RunEvent } from '@netra/contract';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import { readPage } from './read-page.ts';
 
 /** A page of a run's log after `after`, with the run's head as of the same moment. Throws `not_found`. */

@@ -1,5 +1,5 @@
 import { NetraError, type RunEvent } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { RunState } from './run.ts';
 import { readLog, type LogRow } from './sql/log.ts';
 

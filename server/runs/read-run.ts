@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { Run } from './run.ts';
 import { selectRun } from './sql/run.ts';
 

@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import { nodeOf } from './node.ts';
 import { isEnded } from './read-page.ts';
 import type { RunState } from './run.ts';

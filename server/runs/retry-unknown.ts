@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 
 /** With growing pauses, 50 ms to 1.6 s: about three seconds, less than a lease. */
 const maxAttempts = 6;

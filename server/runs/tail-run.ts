@@ -1,5 +1,5 @@
 import { isTerminal, NetraError, type RunEvent } from '@netra/contract';
-import type { Ctx, Platform } from '../platform/platform.ts';
+import type { Ctx, Platform } from '../platform/index.ts';
 import type { Feed } from './feed.ts';
 import { nodeOf } from './node.ts';
 import { readPage } from './read-page.ts';

@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Claim } from '../runs/index.ts';
 import { claimRuns } from './sql/lease.ts';
 

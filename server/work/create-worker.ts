@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { nodeOf, RunCancelled, type Claim, type LocalWorker, type Seat } from '../runs/index.ts';
 import { claimQueue, type ClaimQueue } from './claim-queue.ts';
 import { HeldRun } from './held-run.ts';

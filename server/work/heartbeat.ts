@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { RunCancelled } from '../runs/index.ts';
 import type { HeldRun } from './held-run.ts';
 import { heartbeatRuns, type HeartbeatRow } from './sql/lease.ts';

@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { finishRun, nodeOf, RunCancelled, type Claim, type Ending, type Journal } from '../runs/index.ts';
 import { releaseRuns } from './sql/lease.ts';
 import type { WorkCounts } from './work-counts.ts';

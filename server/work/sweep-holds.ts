@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { selectOrphanHolds, type OrphanHold } from './sql/orphan-holds.ts';
 
 /** Younger ones may belong to work that is under way. */

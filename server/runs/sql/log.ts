@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 import type { Lease } from '../claim.ts';
 
 /** One run's share of a flush: its lease, the head its writer saw, and `[type, data]` pairs as JSON. */

@@ -1,5 +1,5 @@
 import type { Receipt } from '@netra/contract';
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 import type { Lease } from '../claim.ts';
 
 export interface FinishArguments extends Lease {

@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 
 /** Idempotent by id: the same request again finds its own thread. */
 export function insertThread(org_id: string, thread_id: string, user_id: string, title: string): Statement {

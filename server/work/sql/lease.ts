@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 import type { Lease } from '../../runs/index.ts';
 
 function columns(leases: readonly Lease[]): string[] {

@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 
 export interface OrphanHold {
   readonly org_id: string;
