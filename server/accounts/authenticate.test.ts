@@ -1,5 +1,6 @@
 import { suite } from '@netra/testkit';
 import { decodeJwt } from 'jose';
+import type { Pool } from 'pg';
 import { beforeAll, expect, it } from 'vitest';
 import { subscribe } from '../plans/index.ts';
 import {
@@ -19,6 +20,7 @@ const secret = 'only for tests: 32 bytes and then some more';
 let platform: Platform;
 let accounts: Accounts;
 let auth: Auth;
+let auth_pool: Pool;
 let token: string;
 /** Times a connection was taken from the pool: one for each query. */
 let queries = 0;
@@ -29,14 +31,15 @@ beforeAll(async () => {
   const config = loadConfig({ env: { ...home.env, NETRA_SECRET: secret, NETRA_LOG_LEVEL: 'error' } });
   const opened = await openPlatform({ config, urls: home.stores, role: 'app' });
   const auth_postgres = openPostgres(deriveLoginUrl(url, 'netra_auth'), { pool_size: 2, log: opened.log });
-  auth_postgres.pool.on('acquire', () => (queries += 1));
+  auth_pool = auth_postgres.pool;
+  auth_pool.on('acquire', () => (queries += 1));
   home.onEnd(async () => {
     await Promise.all([auth_postgres.close(), opened.close()]);
   });
   platform = opened;
   const common = { secret, public_url: 'http://localhost', origins: [] };
-  accounts = createAccounts({ ...common, platform, auth_pool: auth_postgres.pool, signup_plan: 'free', subscribe });
-  auth = openAuth({ ...common, pool: auth_postgres.pool, ids: platform.ids, log: platform.log });
+  accounts = createAccounts({ ...common, platform, auth_pool, signup_plan: 'free', subscribe });
+  auth = openAuth({ ...common, pool: auth_pool, ids: platform.ids, log: platform.log });
   const input = { email: 'signed@example.com', org: 'Signed', plan: 'free' };
   ({ token } = await accounts.createUserByOperator({ trace_id: 'test', input }));
 });
@@ -83,4 +86,16 @@ it('tokens with unknown kids, however many, cost one query a second', async () =
   });
   for (const answer of await Promise.all(forged)) expect(answer).toMatchObject({ code: 'unauthenticated' });
   expect(queries - before).toBeLessThanOrEqual(2);
+});
+
+// Planted bug: make a new key when the one there cannot be decrypted.
+it('a node with another NETRA_SECRET says so, and makes no key of its own', async () => {
+  const options = { public_url: 'http://localhost', origins: [], signup_plan: 'free', subscribe };
+  const stranger = createAccounts({ ...options, platform, auth_pool, secret: `${secret}, but another` });
+  const input = { email: 'signed@example.com', org: 'Signed', plan: 'free' };
+  const refused = stranger.createUserByOperator({ trace_id: 'test', input });
+  await expect(refused).rejects.toMatchObject({ code: 'config_invalid' });
+  expect((await accounts.jwks()).keys).toHaveLength(1);
+  const { rows } = await auth_pool.query('select id from auth.jwks');
+  expect(rows).toHaveLength(1);
 });

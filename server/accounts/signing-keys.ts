@@ -27,6 +27,8 @@ export interface SigningKeys {
 const maxAge_ms = 60_000;
 /** While the database is away, the last keys go on counting this long. */
 const maxStale_ms = 10 * 60_000;
+/** Meanwhile one check in this time waits for it to answer, not each. */
+const retryAfter_ms = 5_000;
 /** Tokens with unknown kids, however many, cost one query in this time. */
 const minBetween_ms = 1_000;
 const maxKeys = 64;
@@ -40,6 +42,7 @@ interface Loaded {
 export function openSigningKeys({ pool, clock }: { readonly pool: Pool; readonly clock: Clock }): SigningKeys {
   let loaded: Loaded = { at_ms: Number.NEGATIVE_INFINITY, keys: new Map(), jwks: [] };
   let loading: Promise<void> | null = null;
+  let failed_at_ms = Number.NEGATIVE_INFINITY;
 
   const load = async (): Promise<void> => {
     const age_ms = clock.nowMs() - loaded.at_ms;
@@ -52,8 +55,10 @@ export function openSigningKeys({ pool, clock }: { readonly pool: Pool; readonly
   const reload = (): Promise<void> => (loading ??= load().finally(() => (loading = null)));
   const fresh = async (): Promise<Loaded> => {
     const age_ms = clock.nowMs() - loaded.at_ms;
-    if (age_ms < maxAge_ms) return loaded;
+    const trying = clock.nowMs() - failed_at_ms >= retryAfter_ms || age_ms > maxStale_ms;
+    if (age_ms < maxAge_ms || !trying) return loaded;
     await reload().catch((error: unknown) => {
+      failed_at_ms = clock.nowMs();
       if (age_ms > maxStale_ms) throw error;
     });
     return loaded;
