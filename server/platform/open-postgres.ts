@@ -112,6 +112,8 @@ export function openPostgres(url: string, options: PostgresOptions): Postgres {
   });
   // An idle connection that dies is not the next caller's business; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ reason: mapPostgresError(error, null).message }, 'idle connection lost'));
+  // So too one that dies between two statements of a transaction; the next statement tells the caller.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const mapped = async <T>(name: string | null, work: () => Promise<T>): Promise<T> => {
     try {
       return await retrying(random, work);

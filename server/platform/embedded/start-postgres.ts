@@ -9,7 +9,8 @@ import { endProcess, isAlive, processRef, until, type ProcessRef } from './proce
 import { giveTo, postgresUser, type RunAs } from './run-as.ts';
 import type { StoresKeys, StoreState } from './stores-state.ts';
 
-const owner = 'netra';
+// Not `netra`: a schema of the role's own name would come first in its search path, as on no other server.
+const owner = 'netra_owner';
 const database = 'netra';
 const startTimeoutMs = 60_000;
 

@@ -344,9 +344,12 @@ describe('config-3: JWT configuration', () => {
     expect(findOddNodes(await readNodeReports(postgres))).toEqual([]);
 
     const other = secret();
-    await publishConfig({ postgres, node_id: 'c', config: node({ NETRA_SECRET: other }) });
+    await publishConfig({ postgres, node_id: 'c', config: node({ NETRA_SECRET: other, NETRA_LEASE_MS: '700' }) });
     const reports = await readNodeReports(postgres);
-    expect(findOddNodes(reports)).toMatchObject([{ node_id: 'c', key: 'NETRA_SECRET' }]);
+    expect(findOddNodes(reports)).toMatchObject([
+      { node_id: 'c', key: 'NETRA_SECRET' },
+      { node_id: 'c', key: 'NETRA_LEASE_MS' },
+    ]);
     for (const value of [shared, other]) expect(JSON.stringify(reports)).not.toContain(value);
 
     const staging = production({ NETRA_ENV: 'staging', NETRA_SECRET: shared });
