@@ -24,7 +24,7 @@ describe('T1: a query of analytics', () => {
   it('about facts reads one table, and first of all by its organisation', () => {
     const every = ['kind', 'user_id', 'run_id', 'from', 'to'] as const;
     const kinds = ['event', 'activity', 'metric'] as const;
-    const texts = [...kinds.flatMap((kind) => [factsText(kind, []), factsText(kind, every), presentText(kind)])];
+    const texts = kinds.flatMap((kind) => [factsText(kind, []), factsText(kind, every), presentText(kind)]);
     for (const text of [...texts, metricSummaryText([]), metricSummaryText(every), linesPresentText]) {
       expect(text.match(tables)).toHaveLength(1);
       expect(text).toMatch(/\b(from (event|activity|metric) final|from usage)\nwhere org_id = \{org:UUID\}/);

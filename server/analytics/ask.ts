@@ -1,6 +1,5 @@
 import { NetraError } from '@netra/contract';
-import { parseInput } from '../platform/parse-input.ts';
-import type { Ctx } from '../platform/platform.ts';
+import { type Ctx, parseInput } from '../platform/index.ts';
 import { usageScope, type Answer, type NamedQuery, type UsageScope } from './schemas.ts';
 import type { UsageQuestion } from './sql/usage-questions.ts';
 import { parseTime } from './usage-time.ts';

@@ -149,8 +149,7 @@ function value(values: readonly string[], column: UsageColumn): string {
   return (values[place[column]] ?? '').trim();
 }
 
-/** Part of somebody's file in an error: short, and without control characters. */
+/** Part of somebody’s file in an error: short, and with control characters escaped. */
 function show(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }

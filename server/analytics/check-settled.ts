@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { chargesText, readSettled } from './sql/outbox.ts';
 
 export interface SettledBreach {

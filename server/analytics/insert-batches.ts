@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { CheckedRow } from './check-row.ts';
 import { linesPresentText } from './sql/usage-imports.ts';
 

@@ -53,7 +53,9 @@ function projectUsage(row: OutboxRow): Readonly<Record<string, unknown>> {
 function projectCharges(batch: readonly OutboxRow[]): StoredRows {
   const runs = batch.map((row) => ({ ...outboxPayloads.charge.parse(row.payload), ...common(row) }));
   return {
-    charge: runs.map(({ state: _, ...run }) => run),
+    charge: runs.map(({ org_id, at, event_id, run_id, user_id, agent, reason, amount_micro }) => {
+      return { org_id, at, event_id, run_id, user_id, agent, reason, amount_micro };
+    }),
     event: runs.map(({ org_id, at, event_id, user_id, run_id, state, agent, amount_micro }) => {
       return {
         org_id,

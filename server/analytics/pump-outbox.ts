@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import { outboxPayloads, projectBatch, type OutboxKind, type OutboxRow } from './outbox-rows.ts';
 import { clearOutbox, takeOutbox } from './sql/outbox.ts';
 

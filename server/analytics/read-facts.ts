@@ -1,5 +1,4 @@
-import { parseInput } from '../platform/parse-input.ts';
-import type { Ctx } from '../platform/platform.ts';
+import { type Ctx, parseInput } from '../platform/index.ts';
 import {
   factScope,
   type Activity,

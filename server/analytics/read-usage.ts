@@ -1,4 +1,4 @@
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import { ask } from './ask.ts';
 import type { Answer, CoverageRow, DayRow, FeatureRow, ModelRow, TotalsRow, UsageScope, UserRow } from './schemas.ts';
 import * as usage from './sql/usage-questions.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { NetraError } from '@netra/contract';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import {
   factSchemas,
   type FactKind,

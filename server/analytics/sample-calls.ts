@@ -29,7 +29,7 @@ export interface SampleWorld {
 
 const minute_ms = 60_000;
 const hour_ms = 60 * minute_ms;
-export const day_ms = 24 * hour_ms;
+const day_ms = 24 * hour_ms;
 
 interface Shape {
   readonly feature: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { NetraError } from '@netra/contract';
 
 /** The largest usage file, 2 GiB: about 50 million calls. */
-export const maxFileBytes = 2 ** 31;
+const maxFileBytes = 2 ** 31;
 const readBytes = 256 * 1024;
 
 /** A file that is kept until it has been read twice: once to check it, once to insert it. */

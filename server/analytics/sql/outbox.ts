@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 
 export function takeOutbox(batch_id: string, limit: number, lease_ms: number): Statement {
   return {

@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/postgres.ts';
+import type { Statement } from '../../platform/index.ts';
 
 export function beginUsageImport(row: {
   readonly org_id: string;

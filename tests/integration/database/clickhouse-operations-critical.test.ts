@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { suite, withOwner } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { admitRun } from '../../../server/agents/admit-run.ts';
+import { admitRun } from '../../../server/agents/index.ts';
 import {
   checkSettled,
   pumpOutbox,
