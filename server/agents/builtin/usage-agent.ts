@@ -44,7 +44,7 @@ export function defineUsageAgent({ task, tools, ...agent }: UsageAgentDefinition
     complete({ results, text }) {
       const report = reportOfRun(names, results);
       // The planner’s text is the report’s; only a model has something of its own to say.
-      return text.trim() === report.summary.trim() ? { report } : { report, text };
+      return text.trim() === report.text.trim() ? { report } : { report, text };
     },
   });
 }

@@ -13,7 +13,7 @@ export function findExactDuplicates({ query, rows }: Answer<DuplicateRow>, basis
         kind: 'exact_duplicates',
         title: `Cache whole answers: ${named(row.feature)}, ${row.model}`,
         evidence:
-          `${count(row.extra_calls)} of ${count(row.calls)} calls repeated one of ${count(row.prompts)} prompts word ` +
+          `${count(row.extra_calls)} of ${count(row.calls)} calls repeated one of ${count(row.prompts, 'prompt', 'prompts')} word ` +
           `for word and cost $${usd(cost)} (query ${query.name}).`,
         evidence_rows: [{ query: query.name, row: { ...row } }],
         arithmetic: `cost of the calls after the first: ${monthArithmetic(cost, basis)}`,

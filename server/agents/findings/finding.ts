@@ -98,6 +98,8 @@ export function named(feature: string): string {
   return feature === '' ? 'calls without a feature' : `feature “${feature}”`;
 }
 
-export function count(calls: number): string {
-  return calls.toLocaleString('en-US');
+/** `1,234`, or with its noun `1 prefix`, `2 prefixes`. */
+export function count(number: number, one?: string, many?: string): string {
+  const digits = number.toLocaleString('en-US');
+  return one === undefined ? digits : `${digits} ${number === 1 ? one : many}`;
 }

@@ -19,7 +19,7 @@ export function findRepeatedPrompts({ query, rows }: Answer<RepeatedPromptRow>, 
         kind: 'repeated_prompts',
         title: `Cache the shared prompt prefix: ${named(row.feature)}, ${row.model}`,
         evidence:
-          `${count(row.calls)} calls share ${count(row.prefixes)} prefixes; ${row.cacheable_tokens} input tokens were ` +
+          `${count(row.calls)} calls share ${count(row.prefixes, 'prefix', 'prefixes')}; ${row.cacheable_tokens} input tokens were ` +
           `paid in full although an earlier call had sent them (query ${query.name}).`,
         evidence_rows: [{ query: query.name, row: { ...row } }],
         arithmetic:

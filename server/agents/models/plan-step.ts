@@ -37,7 +37,7 @@ export function planStep(situation: Situation): Decision {
   }
   if (open('plan_actions') && facts.findings.length > 0) return planActions(facts);
   // A line is a delta.
-  const text = reportOfRun(tools, results).summary.split(/(?<=\n)/);
+  const text = reportOfRun(tools, results).text.split(/(?<=\n)/);
   return { thinking: ['Writing the report.'], text, calls: [] };
 }
 

@@ -21,7 +21,7 @@ export interface Observation {
 export interface Report {
   readonly title: string;
   /** The report as text, written by code from the figures below. */
-  readonly summary: string;
+  readonly text: string;
   /** True if any of the usage was generated, not measured. */
   readonly synthetic: boolean;
   readonly usage: {
@@ -67,7 +67,7 @@ export function assembleReport({ title, facts, tools, observe }: ReportInput): R
     not_enough_data: gapsOf(facts, tools),
     queries: facts.queries,
   };
-  return { ...report, summary: renderReport(report) };
+  return { ...report, text: renderReport(report) };
 }
 
 /** What could not be asked or answered. Without any usage there is one gap: everything. */

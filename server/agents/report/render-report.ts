@@ -2,7 +2,7 @@ import { count } from '../findings/finding.ts';
 import type { Report } from './assemble-report.ts';
 
 /** The report as Markdown, from its figures alone. */
-export function renderReport(report: Omit<Report, 'summary'>): string {
+export function renderReport(report: Omit<Report, 'text'>): string {
   return [
     `# ${report.title}`,
     ...(report.synthetic ? ['*The usage is synthetic: generated, not measured.*'] : []),
@@ -13,14 +13,14 @@ export function renderReport(report: Omit<Report, 'summary'>): string {
   ].join('\n');
 }
 
-function usageLines({ usage }: Omit<Report, 'summary'>): string[] {
+function usageLines({ usage }: Omit<Report, 'text'>): string[] {
   if (usage === null) return [];
   if (usage.calls === 0) return ['There is no usage yet. Import some: `netra ingest`, or POST /v1/usage/import.'];
   const tokens = `${count(Number(usage.input_tokens))} input and ${count(Number(usage.output_tokens))} output tokens`;
   return [`${count(usage.calls)} calls, ${tokens}, $${shortUsd(usage.cost_usd)} (${usage.query}).`];
 }
 
-function recommendationLines({ recommendations, searched }: Omit<Report, 'summary'>): string[] {
+function recommendationLines({ recommendations, searched }: Omit<Report, 'text'>): string[] {
   if (recommendations.length === 0) return searched ? ['', 'Nothing was found that is worth changing.'] : [];
   const lines = recommendations.flatMap((finding, index) => {
     const { low, expected, high } = finding.saving_usd_month;
@@ -35,7 +35,7 @@ function recommendationLines({ recommendations, searched }: Omit<Report, 'summar
   return ['', '## What can be saved', 'A call can be in several of these: don’t add them up.', ...lines];
 }
 
-function gapLines({ not_enough_data }: Omit<Report, 'summary'>): string[] {
+function gapLines({ not_enough_data }: Omit<Report, 'text'>): string[] {
   if (not_enough_data.length === 0) return [];
   return ['', '## Not enough data', ...not_enough_data.map(({ about, missing }) => `- ${about}: ${missing}`)];
 }
