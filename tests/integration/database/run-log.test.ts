@@ -5,7 +5,7 @@
  * Strategic impact: durable runs are the product; everything else reads this log
  */
 import { randomUUID } from 'node:crypto';
-import { eventually, suite } from '@netra/testkit';
+import { eventually, suite, withOwner } from '@netra/testkit';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NewEvent, RunEvent } from '@netra/contract';
@@ -309,25 +309,32 @@ describe('tails', () => {
     for (const { after, got } of tails) expect(got).toEqual(whole.slice(after));
   });
 
-  // Planted bug: publish before the append has returned.
-  test('R1: an event that a reader has seen is in the database', async () => {
+  // Planted bug: RunJournal.#send that publishes before the append has returned.
+  test('R1: nobody sees an event before it is committed', async () => {
     const claim = await admitHere(ctx());
     const journal = await openJournal({ platform: node, claim });
     const tail = await tailRun({ ctx: ctx(), input: { run: claim.run_id, after: 1 } });
-    const signal = AbortSignal.timeout(10_000);
-    for (let i = 2; i < 12; i += 1) {
-      void journal.append([say(String(i))]);
-      for (let seen = 0; seen < i;) {
-        const item = await tail.next(signal);
-        if (item.kind !== 'events') continue;
-        seen = item.events.at(-1)?.seq ?? 0;
-        const [row] = await nodes.owner<{ head: number }>(
-          `select max(seq) as head from netra.event where run_id = $1`,
-          [claim.run_id],
+    const signal = AbortSignal.timeout(20_000);
+    expect(await tail.next(signal)).toEqual({ kind: 'live', seq: 1 });
+    let seen = false;
+    const next = tail.next(signal).then((item) => {
+      seen = true;
+      return item;
+    });
+    await withOwner(own.stores.postgres_url, async (client) => {
+      await client.query('begin');
+      await client.query('select from netra.run where run_id = $1 for update', [claim.run_id]);
+      void journal.append([say('not yet')]);
+      await eventually('the append to wait for the row', async () => {
+        const waiting = await client.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
         );
-        expect(row?.head).toBeGreaterThanOrEqual(seen);
-      }
-    }
+        return waiting.rowCount === 1;
+      });
+      expect(seen).toBe(false);
+      await client.query('commit');
+    });
+    expect(await next).toMatchObject({ kind: 'events', events: [{ seq: 2 }] });
   });
 
   // Planted bug: Feed.publish without shorten().
