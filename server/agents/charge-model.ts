@@ -11,58 +11,52 @@ interface Tokens {
   readonly output_tokens: number;
 }
 
-/** What the hold was grown for; null for a model without a price, which only costs the agent's fee. */
-export interface Ceiling {
-  readonly tokens: Tokens;
-  readonly balance_micro: bigint;
-}
+/** What the hold covers of the next model call; null for a model without a price, which only costs the agent's fee. */
+export type Ceiling = Tokens | null;
 
 /**
  * Reserves the most that the next model call can cost: its prompt counted high, its output at the limit that the call
- * enforces. Throws `insufficient_credits`, and then nothing was called.
+ * enforces, less what earlier calls left over. Throws `insufficient_credits`, and then nothing was called.
  */
-export async function growHold(scope: RunScope): Promise<Ceiling | null> {
-  const { ctx, claim, model, conversation, agent } = scope;
+export async function growHold(scope: RunScope): Promise<Ceiling> {
+  const { ctx, claim, model, conversation, agent, spare } = scope;
   if (priceOf(model.modelId) === null) return null;
   const tokens = {
     input_tokens: countHigh(conversation.prompt(), agent.tools),
     cached_input_tokens: 0,
     output_tokens: agent.bounds.max_output_tokens,
   };
-  const by_micro = costOf(scope, tokens);
+  const by_micro = costOf(scope, tokens) - spare.amount_micro;
+  if (by_micro <= 0n) return tokens;
   const key = `${claim.run_id}/model/${conversation.steps}/hold`;
-  const { balance_micro } = await once(
-    () => extendHold({ ctx, input: { hold_id: claim.hold_id, by_micro, key } }),
-    () => ({ balance_micro: 0n }),
-  );
-  return { tokens, balance_micro };
+  await once(() => extendHold({ ctx, input: { hold_id: claim.hold_id, by_micro, key } }));
+  spare.amount_micro += by_micro;
+  return tokens;
 }
 
 /**
  * Charges what the call really cost and writes it into the log. A worker that died between the charge and the log makes
  * the call again: the key charges the organisation once, the second call is ours to pay.
  */
-export async function chargeAnswer(scope: RunScope, ceiling: Ceiling | null, answer: Answer): Promise<void> {
+export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, answer: Answer): Promise<void> {
   if (ceiling === null) return;
-  const { ctx, claim, model, conversation } = scope;
+  const { ctx, claim, model, conversation, spare } = scope;
   const amount_micro = costOf(scope, tokensOf(answer, ceiling));
   const reason = `model ${model.modelId}`;
   const key = `${claim.run_id}/model/${conversation.steps}`;
-  const captured = await once(
-    () => captureHold({ ctx, input: { hold_id: claim.hold_id, amount_micro, reason, key } }),
-    () => null,
-  );
+  const captured = await once(() => captureHold({ ctx, input: { hold_id: claim.hold_id, amount_micro, reason, key } }));
+  spare.amount_micro = amount_micro < spare.amount_micro ? spare.amount_micro - amount_micro : 0n;
   if (captured === null) return;
   const data = { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}` };
   say(scope, [{ type: 'credits_charged', data }]);
 }
 
-/** Runs a movement; `already` answers when an earlier worker has moved another amount under this key. */
-async function once<T, U>(move: () => Promise<T>, already: () => U): Promise<T | U> {
+/** Runs a movement; null if an earlier worker has moved another amount under this key. */
+async function once<T>(move: () => Promise<T>): Promise<T | null> {
   try {
     return await move();
   } catch (error) {
-    if (error instanceof NetraError && error.code === 'idempotency_key_reused') return already();
+    if (error instanceof NetraError && error.code === 'idempotency_key_reused') return null;
     throw error;
   }
 }
@@ -72,12 +66,12 @@ function costOf({ ctx, model }: RunScope, tokens: Tokens): bigint {
 }
 
 /** What the provider counted; where it says nothing, what was reserved. */
-function tokensOf({ usage }: Answer, ceiling: Ceiling): Tokens {
+function tokensOf({ usage }: Answer, ceiling: Tokens): Tokens {
   const { inputTokens, outputTokens } = usage;
   return {
-    input_tokens: inputTokens.total ?? ceiling.tokens.input_tokens,
+    input_tokens: inputTokens.total ?? ceiling.input_tokens,
     cached_input_tokens: inputTokens.cacheRead ?? 0,
-    output_tokens: outputTokens.total ?? ceiling.tokens.output_tokens,
+    output_tokens: outputTokens.total ?? ceiling.output_tokens,
   };
 }
 

@@ -51,6 +51,7 @@ function openScope(platform: Platform, claim: Claim, journal: Journal, signal: A
       model: openModel(claim.model, platform.config),
       conversation,
       writer: writeEvents(journal),
+      spare: { amount_micro: 0n },
       signal,
     };
   } catch (error) {
