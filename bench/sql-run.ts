@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
-import { admitRun } from '../server/agents/admit-run.ts';
+import { admitRun } from '../server/agents/index.ts';
 import { loadConfig, openLog, openPlatform, type Ctx, type OpenPlatform } from '../server/platform/index.ts';
 import { nodeOf, openJournal, type Claim } from '../server/runs/index.ts';
 

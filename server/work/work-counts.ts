@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import type { Metrics } from '../platform/metrics.ts';
+import type { Metrics } from '../platform/index.ts';
 import type { Claim } from '../runs/index.ts';
 
 /** What a worker counts, for `/metrics` and alerts. */

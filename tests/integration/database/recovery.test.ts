@@ -149,7 +149,8 @@ test('R2: runs of a worker killed with -9 go on elsewhere from their logs: no re
   second.child.kill('SIGKILL');
 }, 60_000);
 
-// Planted bug: renew() in heartbeat.ts that does not abort what the database no longer gives it.
+// Planted bugs, together, since each defence alone stops the sleeper: append_events without token and head, and a
+// heartbeat that does not abort what the database no longer gives it.
 test('R1: a worker that sleeps past its lease and wakes is fenced, and says so', async () => {
   const run = await queueRun();
   const sleeper = startWorker({ steps: 4, step_ms: 300 });

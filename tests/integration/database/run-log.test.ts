@@ -24,7 +24,6 @@ import {
   type Claim,
   type Tail,
 } from '../../../server/runs/index.ts';
-import { claimRuns } from '../../../server/work/sql/lease.ts';
 import { admitHere, openRunNodes, type RunNodes } from '../run-node.ts';
 
 const own = suite();
@@ -52,7 +51,8 @@ const done = {
 /** Takes the lease away as a crash would: it runs out, and another node claims. */
 async function takeOver(claim: Claim, by: OpenPlatform): Promise<Claim> {
   await nodes.owner(`update netra.run set lease_until = now() - interval '1 second' where run_id = $1`, [claim.run_id]);
-  const claims = await by.postgres.call<Claim>(claimRuns(by.node_id, 100, 60_000));
+  const values = [by.node_id, 100, 60_000];
+  const claims = await by.postgres.call<Claim>({ text: 'select * from netra.claim_runs($1, $2, $3)', values });
   const taken = claims.find(({ run_id }) => run_id === claim.run_id);
   if (!taken) throw new Error('the expired lease was not claimable');
   return taken;
