@@ -18,8 +18,9 @@ interface KeptLog extends LiveLog {
 
 /** Kept per run; a reader further behind pages from the log. */
 const maxLog_bytes = 512 * 1024;
-/** Runs that are over stay readable from memory until this many more have ended: a client subscribes after its run. */
-const maxEnded = 512;
+/** Runs that are over stay readable from memory, up to so many and so much: a client subscribes after its run. */
+const maxEnded = 1_024;
+const maxEnded_bytes = 32 * 1024 * 1024;
 /** What an event costs beyond its data. */
 const eventOverhead_bytes = 200;
 
@@ -30,7 +31,9 @@ const eventOverhead_bytes = 200;
 export class Feed {
   readonly #logs = new Map<string, KeptLog>();
   readonly #waiters = new Map<string, Set<() => void>>();
-  readonly #ended: string[] = [];
+  /** Oldest first. */
+  readonly #ended = new Map<string, number>();
+  #ended_bytes = 0;
 
   /** From now on this node is the only writer of the run; `events` are all its events so far, or a tail of them. */
   open(log: LiveLog): void {
@@ -58,9 +61,16 @@ export class Feed {
 
   /** The run has ended: its log stays a while, and makes room for the next ones. */
   end(run_id: string): void {
-    if (!this.#logs.has(run_id)) return;
-    this.#ended.push(run_id);
-    if (this.#ended.length > 2 * maxEnded) for (const old of this.#ended.splice(0, maxEnded)) this.#logs.delete(old);
+    const log = this.#logs.get(run_id);
+    if (!log) return;
+    this.#ended.set(run_id, log.bytes);
+    this.#ended_bytes += log.bytes;
+    for (const [oldest, bytes] of this.#ended) {
+      if (this.#ended.size <= maxEnded && this.#ended_bytes <= maxEnded_bytes) break;
+      this.#ended.delete(oldest);
+      this.#ended_bytes -= bytes;
+      this.#logs.delete(oldest);
+    }
   }
 
   get(run_id: string): LiveLog | undefined {
