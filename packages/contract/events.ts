@@ -20,6 +20,19 @@ const toolName = z.string().min(1).max(64);
  */
 const restarts = z.literal(true).optional();
 
+const tokens = z.number().int().nonnegative();
+
+/** The model call that a charge is for, as the provider counted it and the price book rated it. */
+const modelUsage = z.object({
+  model: z.string(),
+  input_tokens: tokens,
+  cached_input_tokens: tokens,
+  output_tokens: tokens,
+  cost_usd: z.string(),
+  price_book: z.string(),
+});
+export type ModelUsage = z.infer<typeof modelUsage>;
+
 /** What each event type carries in `data`. */
 export const eventData = {
   agent_started: z.object({ agent: z.string(), model: z.string(), thread: z.string(), held_micro: microCredits }),
@@ -36,7 +49,12 @@ export const eventData = {
   }),
   approval_requested: z.object({ call_id: callId, tool: toolName, input: z.unknown(), reason: z.string() }),
   approval_given: z.object({ call_id: callId, approved: z.boolean(), by: z.string() }),
-  credits_charged: z.object({ amount_micro: microCredits, reason: z.string(), balance_micro: microCredits }),
+  credits_charged: z.object({
+    amount_micro: microCredits,
+    reason: z.string(),
+    balance_micro: microCredits,
+    usage: modelUsage.optional(),
+  }),
   agent_completed: z.object({ output: z.unknown(), credits: receipt }),
   agent_failed: z.object({ code: z.string(), message: z.string(), credits: receipt }),
   agent_cancelled: z.object({ by: z.string(), credits: receipt }),

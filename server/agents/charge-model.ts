@@ -1,6 +1,6 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
-import { priceOf, rateUsage } from '../billing/index.ts';
+import { priceOf, rateUsage, type RatedUsage } from '../billing/index.ts';
 import { captureHold, extendHold } from '../ledger/index.ts';
 import type { Answer } from './call-model.ts';
 import { say, type RunScope } from './run-scope.ts';
@@ -26,7 +26,7 @@ export async function growHold(scope: RunScope): Promise<Ceiling> {
     cached_input_tokens: 0,
     output_tokens: agent.bounds.max_output_tokens,
   };
-  const by_micro = costOf(scope, tokens) - spare.amount_micro;
+  const by_micro = rate(scope, tokens).cost_micro - spare.amount_micro;
   if (by_micro <= 0n) return tokens;
   const key = `${claim.run_id}/model/${conversation.steps}/hold`;
   await once(() => extendHold({ ctx, input: { hold_id: claim.hold_id, by_micro, key } }));
@@ -41,13 +41,15 @@ export async function growHold(scope: RunScope): Promise<Ceiling> {
 export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, answer: Answer): Promise<void> {
   if (ceiling === null) return;
   const { ctx, claim, model, conversation, spare } = scope;
-  const amount_micro = costOf(scope, tokensOf(answer, ceiling));
+  const tokens = tokensOf(answer, ceiling);
+  const { cost_micro: amount_micro, cost_usd, price_book_version: price_book } = rate(scope, tokens);
   const reason = `model ${model.modelId}`;
   const key = `${claim.run_id}/model/${conversation.steps}`;
   const captured = await once(() => captureHold({ ctx, input: { hold_id: claim.hold_id, amount_micro, reason, key } }));
   spare.amount_micro = amount_micro < spare.amount_micro ? spare.amount_micro - amount_micro : 0n;
   if (captured === null) return;
-  const data = { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}` };
+  const usage = { model: model.modelId, ...tokens, cost_usd, price_book };
+  const data = { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}`, usage };
   say(scope, [{ type: 'credits_charged', data }]);
 }
 
@@ -61,8 +63,8 @@ async function once<T>(move: () => Promise<T>): Promise<T | null> {
   }
 }
 
-function costOf({ ctx, model }: RunScope, tokens: Tokens): bigint {
-  return rateUsage({ model: model.modelId, ...tokens, at: new Date(ctx.platform.clock.nowMs()) }).cost_micro;
+function rate({ ctx, model }: RunScope, tokens: Tokens): RatedUsage {
+  return rateUsage({ model: model.modelId, ...tokens, at: new Date(ctx.platform.clock.nowMs()) });
 }
 
 /** What the provider counted; where it says nothing, what was reserved. */

@@ -1,5 +1,5 @@
 import type { JSONValue, LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider';
-import type { EventData, NewEvent } from '@netra/contract';
+import type { EventData, ModelUsage, NewEvent } from '@netra/contract';
 import type { Agent, ToolResult } from './define-agent.ts';
 
 export type TextKind = 'agent_thinking' | 'agent_message';
@@ -34,7 +34,8 @@ export class Conversation {
   /** Tool calls so far: numbers the next one. */
   calls = 0;
   events = 0;
-  charged_micro = 0n;
+  /** Model calls that were charged, for the usage statistics. */
+  readonly charged: ModelUsage[] = [];
   #done: LanguageModelV4Message[] = [];
   #texts: TextPart[] = [];
   #call_parts: AssistantPart[] = [];
@@ -69,7 +70,7 @@ export class Conversation {
       case 'tool_completed':
         return this.#closeCall(event.data);
       case 'credits_charged':
-        this.charged_micro += BigInt(event.data.amount_micro);
+        if (event.data.usage !== undefined) this.charged.push(event.data.usage);
         return;
       case 'approval_requested':
         return this.#mark(event.data.call_id, 'asked');

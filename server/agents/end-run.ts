@@ -1,5 +1,5 @@
 import { errorCatalogue, NetraError, type ErrorCode } from '@netra/contract';
-import { maxEventData_bytes, RunCancelled, type Ending, type Journal } from '../runs/index.ts';
+import { maxEventData_bytes, RunCancelled, type Ending, type Journal, type OutboxRow } from '../runs/index.ts';
 import { ModelFailure } from './model-failure.ts';
 import type { RunScope } from './run-scope.ts';
 
@@ -23,7 +23,7 @@ export async function completeRun(scope: RunScope, journal: Journal, text: strin
     events: writer.take(),
     event: { type: 'agent_completed', data: { output } },
     capture_micro: claim.fee_micro,
-    usage: [],
+    usage: usageRows(scope),
   });
 }
 
@@ -39,7 +39,17 @@ export async function abandonRun(scope: RunScope, journal: Journal, thrown: unkn
   const event = endingOf(scope, error);
   const paid = event.type === 'agent_cancelled' || (event.type === 'agent_failed' && paid_stops.has(event.data.code));
   const capture_micro = paid ? earnedFee(scope) : 0n;
-  await journal.finish({ events: scope.writer.take(), event, capture_micro, usage: [] });
+  await journal.finish({ events: scope.writer.take(), event, capture_micro, usage: usageRows(scope) });
+}
+
+/** The run's own model calls, as its log has them: they are the organisation's LLM usage as well. */
+function usageRows({ ctx, claim, conversation }: RunScope): OutboxRow[] {
+  const { run_id, user_id, agent } = claim;
+  return conversation.charged.map((usage) => ({
+    event_id: ctx.platform.ids.uuid(),
+    kind: 'usage',
+    payload: { run_id, user_id, agent, ...usage },
+  }));
 }
 
 /** The fee's share by results in the log, in whole micro-credits, rounded down. */

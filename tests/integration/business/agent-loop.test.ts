@@ -159,6 +159,15 @@ describe('a model by configuration', () => {
     const spent = costs.reduce((sum, cost) => sum + cost, 10_000_000n);
     expect(BigInt(end?.data.credits.spent_micro ?? 0)).toBe(spent);
     expect(end?.data.output).toMatchObject({ report: { usage: { calls: manifest.rows, query: 'usage_totals' } } });
+    const outbox = await withOwner(on.stores.postgres_url, (client) =>
+      client.query<{ payload: unknown }>(
+        `select payload from netra.outbox where org_id = $1 and kind = 'usage' order by (payload ->> 'input_tokens')::int`,
+        [ctx.principal.org_id],
+      ),
+    );
+    expect(outbox.rows.map(({ payload }) => payload)).toMatchObject(
+      answered.map((usage) => ({ model: 'gpt-4o', agent: 'triage', output_tokens: usage.completion_tokens })),
+    );
     // The broken answer's text is not said twice.
     expect(only(events, 'agent_thinking').filter(({ data }) => data.text.startsWith('First, what'))).toHaveLength(1);
     expect(calls.every(({ request }) => (request.max_tokens ?? 0) > 0)).toBe(true);
