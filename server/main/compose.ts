@@ -1,9 +1,9 @@
-import { Pool } from 'pg';
 import { createAccounts, type Accounts } from '../accounts/index.ts';
 import { subscribe } from '../plans/index.ts';
 import {
   deriveLoginUrl,
   openPlatform,
+  openPostgres,
   type LoadedConfig,
   type Log,
   type OpenPlatform,
@@ -16,6 +16,9 @@ export interface ComposeOptions {
   readonly log: Log;
 }
 
+/** Signing in is rare beside running: tokens are verified without the database. */
+const authConnections = 4;
+
 /** The rooms that keep something open, wired; what the commands and the server stand on. */
 export interface House {
   readonly platform: OpenPlatform;
@@ -25,13 +28,11 @@ export interface House {
 
 export async function compose({ config, urls, log }: ComposeOptions): Promise<House> {
   const platform = await openPlatform({ config, urls, role: 'app', log });
-  const auth_pool = new Pool({ connectionString: deriveLoginUrl(urls.postgres_url, 'netra_auth'), max: 4 });
-  // An idle connection that breaks is replaced at the next use; unheard, the event would end the process.
-  auth_pool.on('error', (error) => log.warn({ err: error }, 'an idle sign-in connection broke'));
+  const auth = openPostgres(deriveLoginUrl(urls.postgres_url, 'netra_auth'), { pool_size: authConnections, log });
   const { secret, public_url, cors_origins, signup_plan } = platform.config;
   const accounts = createAccounts({
     platform,
-    auth_pool,
+    auth_pool: auth.pool,
     secret,
     public_url: public_url ?? 'http://localhost',
     origins: cors_origins,
@@ -42,7 +43,7 @@ export async function compose({ config, urls, log }: ComposeOptions): Promise<Ho
     platform,
     accounts,
     close: async () => {
-      await Promise.all([auth_pool.end(), platform.close()]);
+      await Promise.all([auth.close(), platform.close()]);
     },
   };
 }

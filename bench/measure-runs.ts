@@ -1,0 +1,62 @@
+import { rate } from './rate.ts';
+import type { BenchHouse } from './start-house.ts';
+import { SocketUser, type RunTimes } from './socket-user.ts';
+
+export interface RunFigures {
+  readonly runs_per_second: number;
+  readonly first_event_p50_ms: number;
+  readonly first_event_p99_ms: number;
+  readonly complete_p50_ms: number;
+  readonly complete_p99_ms: number;
+}
+
+export interface RunLoad {
+  readonly users: number;
+  readonly seconds: number;
+}
+
+/** Complete two-step rehearsal runs over sockets: each user, in an organisation of their own, runs one after another. */
+export async function measureRuns(house: BenchHouse, { users, seconds }: RunLoad): Promise<RunFigures> {
+  const sockets = await connectUsers(house, users);
+  try {
+    await drive(sockets, 2);
+    const started = performance.now();
+    const times = await drive(sockets, seconds);
+    const elapsed_s = (performance.now() - started) / 1000;
+    const first = times.map(({ first_event_ms }) => first_event_ms).toSorted((a, b) => a - b);
+    const complete = times.map(({ complete_ms }) => complete_ms).toSorted((a, b) => a - b);
+    return {
+      runs_per_second: times.length / elapsed_s,
+      first_event_p50_ms: quantile(first, 0.5),
+      first_event_p99_ms: quantile(first, 0.99),
+      complete_p50_ms: quantile(complete, 0.5),
+      complete_p99_ms: quantile(complete, 0.99),
+    };
+  } finally {
+    for (const socket of sockets) socket.close();
+  }
+}
+
+export async function connectUsers(house: BenchHouse, users: number): Promise<SocketUser[]> {
+  const sockets: SocketUser[] = [];
+  // Eight at a time: a sign-up is mostly the hashing of a password.
+  await rate(users, Math.min(8, users), async () => {
+    const { token } = await house.signUp();
+    sockets.push(await SocketUser.connect(house.ws, token));
+  });
+  return sockets;
+}
+
+async function drive(sockets: readonly SocketUser[], seconds: number): Promise<RunTimes[]> {
+  const until = performance.now() + seconds * 1000;
+  const times: RunTimes[] = [];
+  const loop = async (socket: SocketUser): Promise<void> => {
+    while (performance.now() < until) times.push(await socket.run({ steps: 2 }));
+  };
+  await Promise.all(sockets.map(loop));
+  return times;
+}
+
+function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+}
