@@ -59,7 +59,7 @@ export class Rest {
     }
     if (signal) init.signal = signal;
     try {
-      return await fetch(`${this.#url}${path}${search.size > 0 ? `?${search}` : ''}`, init);
+      return await fetch(`${this.#url}${path}${search.size > 0 ? `?${search.toString()}` : ''}`, init);
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new NetraError('unavailable', 'The server could not be reached.', {}, { cause: error });

@@ -1,4 +1,5 @@
-// Planted bugs that turn this red: `<` for `<=` where a repetition is dropped; take a gap for the next event.
+// Planted bugs that turn this red: `>` for `!==` where a gap is seen, without the line before it (a repetition is then
+// an event); take a gap for the next event.
 import type { EventFrame } from '@netra/contract';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';

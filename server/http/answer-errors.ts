@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { NetraApp } from './index.ts';
 import { toNetraError, toProblem } from './problem.ts';
 import { writeRetryAfter } from './request-rate.ts';

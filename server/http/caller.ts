@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import type { FastifyRequest } from 'fastify';
-import type { Ctx, Platform, Principal } from '../platform/platform.ts';
+import type { Ctx, Platform, Principal } from '../platform/index.ts';
 
 /** What http needs of accounts: who a token belongs to. Throws `unauthenticated` or `token_expired`. */
 export interface Authenticator {

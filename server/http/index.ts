@@ -1,13 +1,13 @@
 import fastifyCors from '@fastify/cors';
 import fastifyHelmet from '@fastify/helmet';
-import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import type { Platform } from '../platform/platform.ts';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Platform } from '../platform/index.ts';
 import { answerErrors } from './answer-errors.ts';
 import { acceptUploads } from './accept-uploads.ts';
 import type { Authenticator, PublicCtx } from './caller.ts';
 import { registerProbes, type Probes } from './probes.ts';
+import { registerDocument } from './openapi.ts';
 import { refuseOtherMethods } from './refuse-other-methods.ts';
 import type { PublicLimit, RequestCounter } from './request-rate.ts';
 import { traceIdOf } from './trace.ts';
@@ -78,7 +78,7 @@ export async function createHttp(options: HttpOptions): Promise<NetraApp> {
   answerErrors.register(app);
   acceptUploads(app);
   await registerHeaders(app, options.origins);
-  await registerDocument(app, options.platform);
+  await registerDocument(app, options.platform.config.public_url);
   refuseOtherMethods(app, () => {
     registerProbes(app, options.probes);
     for (const register of options.routes) register(app);
@@ -102,18 +102,6 @@ async function registerHeaders(app: NetraApp, origins: readonly string[]): Promi
   });
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('Netra-Trace-Id', request.id);
-  });
-}
-
-async function registerDocument(app: NetraApp, platform: Platform): Promise<void> {
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Netra', version: '1', description: 'Durable agent runs, live streams, exact credits.' },
-      ...(platform.config.public_url ? { servers: [{ url: platform.config.public_url }] } : {}),
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-    },
-    transform: jsonSchemaTransform,
   });
 }
 

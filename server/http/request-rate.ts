@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import type { FastifyReply } from 'fastify';
-import type { Ctx, Platform } from '../platform/platform.ts';
+import type { Ctx, Platform } from '../platform/index.ts';
 
 /** Where a caller stands in its window; `max` null = no limit. */
 export interface RequestRate {

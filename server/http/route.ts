@@ -1,7 +1,7 @@
 import { problem } from '@netra/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import { ctxOf, type PublicCtx } from './caller.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { operations, type OperationName } from './operations.ts';

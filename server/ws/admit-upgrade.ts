@@ -1,7 +1,7 @@
 import { errorCatalogue, NetraError } from '@netra/contract';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Principal } from '../platform/platform.ts';
+import type { Principal } from '../platform/index.ts';
 import type { Hub } from './hub.ts';
 
 const path = '/v1/ws';

@@ -2,7 +2,7 @@ import type { ClientFrame, ControlFrame } from '@netra/contract';
 import { closeCodes } from '@netra/contract';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { Hub } from './hub.ts';
 
 const asText = { binary: false } as const;

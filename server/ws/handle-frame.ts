@@ -28,7 +28,7 @@ export function receive(connection: Connection, data: RawData, isBinary: boolean
 /** A frame that was understood. Never throws: a refusal is a frame too. */
 export function handleFrame(connection: Connection, frame: ClientFrame): void {
   const { hub } = connection;
-  if (frame.type === 'hello') return void signIn(connection, frame);
+  if (frame.type === 'hello') return void greet(connection, frame);
   if (connection.waiting) {
     if (connection.waiting.push(frame) > hub.limits.commands) hub.violate(connection, 'too many frames before ready');
     return;
@@ -45,6 +45,10 @@ export function handleFrame(connection: Connection, frame: ClientFrame): void {
   }
   connection.commands += 1;
   void perform(connection, frame);
+}
+
+async function greet(connection: Connection, frame: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
+  for (const waiting of await signIn(connection, frame)) handleFrame(connection, waiting);
 }
 
 async function perform(connection: Connection, frame: Exclude<ClientFrame, { type: 'hello' }>): Promise<void> {

@@ -1,7 +1,7 @@
 import { closeCodes, NetraError } from '@netra/contract';
 import { Gauge } from 'prom-client';
 import type { WebSocket } from 'ws';
-import type { Platform } from '../platform/platform.ts';
+import type { Platform } from '../platform/index.ts';
 import type { Connection } from './connection.ts';
 import type { Limits } from './limits.ts';
 import type { Authenticator, RequestCounter, Rooms } from './rooms.ts';

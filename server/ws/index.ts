@@ -2,7 +2,7 @@ import { closeCodes, maxFrameBytes, subprotocol } from '@netra/contract';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import type { Platform, Principal } from '../platform/platform.ts';
+import type { Platform, Principal } from '../platform/index.ts';
 import { addressOf, admitUpgrade, refuseUpgrade } from './admit-upgrade.ts';
 import { Connection } from './connection.ts';
 import { receive } from './handle-frame.ts';

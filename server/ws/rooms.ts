@@ -1,5 +1,5 @@
 import type { RunEvent } from '@netra/contract';
-import type { Ctx, Platform, Principal } from '../platform/platform.ts';
+import type { Ctx, Platform, Principal } from '../platform/index.ts';
 
 /** One thing a tail has to say. `events` are committed (R1), dense, and each given once. */
 export type TailStep =

@@ -1,5 +1,5 @@
 import { NetraError, type ClientFrame } from '@netra/contract';
-import type { Ctx } from '../platform/platform.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { Connection } from './connection.ts';
 
 type Frame<Type extends ClientFrame['type']> = Extract<ClientFrame, { type: Type }>;

@@ -1,14 +1,19 @@
 import { closeCodes, maxFrameBytes, NetraError, type ClientFrame } from '@netra/contract';
-import type { Principal } from '../platform/platform.ts';
+import type { Principal } from '../platform/index.ts';
 import type { Connection } from './connection.ts';
-import { handleFrame } from './handle-frame.ts';
 
-/** `hello`: signs the socket in; frames that came meanwhile are handled after. A wrong token ends the socket. */
-export async function signIn(connection: Connection, frame: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
+/**
+ * `hello`: signs the socket in. Resolves to the frames that came meanwhile, which are to be handled now. A wrong token
+ * ends the socket.
+ */
+export async function signIn(
+  connection: Connection,
+  frame: Extract<ClientFrame, { type: 'hello' }>,
+): Promise<readonly ClientFrame[]> {
   const { hub } = connection;
   if (connection.ctx || connection.waiting) {
     hub.refuse(connection, frame.id, new NetraError('invalid_frame', 'Already signed in: send `token` to renew.'));
-    return;
+    return [];
   }
   connection.waiting = [];
   try {
@@ -18,11 +23,11 @@ export async function signIn(connection: Connection, frame: Extract<ClientFrame,
     hub.refuse(connection, frame.id, error);
     const known = error instanceof NetraError && error.status === 401;
     connection.close(known ? closeCodes.unauthenticated : closeCodes.try_again_later, 'not signed in');
-    return;
+    return [];
   }
-  const waiting = connection.waiting;
+  const waiting = connection.waiting ?? [];
   connection.waiting = undefined;
-  for (const next of waiting) handleFrame(connection, next);
+  return waiting;
 }
 
 /** The socket belongs to `principal` from now on; says `ready`. */

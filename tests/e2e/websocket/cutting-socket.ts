@@ -1,5 +1,5 @@
 import type { WebSocketClass } from '@netra/client';
-import { WebSocket, type RawData } from 'ws';
+import { WebSocket } from 'ws';
 
 /** Where a connection is to be cut: before the client has seen the event (`lost`), or right after. */
 export interface Cut {
@@ -17,7 +17,7 @@ export function cuttingSocket(cuts: Cut[]): WebSocketClass {
       if (event !== 'message') return super.emit(event, ...args);
       // After a cut, what was still in the buffer would never have come.
       if (this.readyState !== WebSocket.OPEN) return false;
-      const seq = seqOf(args[0] as RawData);
+      const seq = seqOf(args[0] as Buffer);
       const index = cuts.findIndex((cut) => cut.seq === seq);
       if (index < 0) return super.emit(event, ...args);
       const [cut] = cuts.splice(index, 1);
@@ -28,7 +28,7 @@ export function cuttingSocket(cuts: Cut[]): WebSocketClass {
   };
 }
 
-function seqOf(data: RawData): number | undefined {
-  const frame = JSON.parse(String(data)) as { seq?: number; data?: unknown };
+function seqOf(data: Buffer): number | undefined {
+  const frame = JSON.parse(data.toString()) as { seq?: number; data?: unknown };
   return frame.data === undefined ? undefined : frame.seq;
 }

@@ -4,9 +4,9 @@
  * Value: each step arrives once and in order, also across lost connections and crashed servers, and only at its owner
  * Strategic impact: durable runs over one socket are what nobody has to build again
  *
- * Planted bugs that turn this red: deliver before commit and kill (socket-3); take `>` for `>=` in RunStream.push
- * (socket-3, an event twice); leave the org out of tailRun's query (socket-2); end a run without completing its tool
- * (socket-1); settle a resumed run's hold again (socket-3, the books).
+ * Planted bugs that turn this red: deliver before commit and kill (socket-3); subscribe again from 0 and push whatever
+ * comes (socket-3, an event twice); leave the organisation out of tailRun (socket-2); end a run without completing its
+ * tool (socket-1); settle a resumed run's hold again (socket-3, the books).
  */
 import { createClient, type Client, type FinalFrame } from '@netra/client';
 import { advanceLog, emptyLog, NetraError, serverFrame, type EventFrame, type ServerFrame } from '@netra/contract';

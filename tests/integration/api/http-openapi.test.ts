@@ -9,7 +9,7 @@
  */
 import { startServer, suite, type TestServer } from '@netra/testkit';
 import { beforeAll, expect, test } from 'vitest';
-import { operations } from '../../../server/http/operations.ts';
+import { operations } from '../../../server/http/index.ts';
 
 interface Documented {
   readonly operationId: string;
@@ -42,11 +42,13 @@ test('every operation of the table is served and documented: id, summary, succes
   expect(document.openapi).toBe('3.1.0');
   for (const name of Object.keys(operations) as (keyof typeof operations)[]) {
     const found = documented(name);
-    const { status, access, summary } = operations[name];
+    const { status, access, summary, creates } = operations[name];
     expect(found, name).toMatchObject({ operationId: name, summary });
     expect(Object.keys(found?.responses ?? {}), name).toEqual(expect.arrayContaining([String(status), 'default']));
     expect(Object.keys(found?.responses['default']?.content ?? {}), name).toEqual(['application/problem+json']);
     expect(found?.security !== undefined, `${name} wants a token`).toBe(access === 'tenant');
+    const headers = (found?.parameters ?? []).filter((parameter) => parameter.in === 'header').map((one) => one.name);
+    expect(headers, name).toEqual(creates ? ['Idempotency-Key'] : []);
   }
 });
 
