@@ -49,3 +49,4 @@ export {
 } from './migrate/index.ts';
 export { openShutdown, type Shutdown } from './shutdown.ts';
 export { publishConfig, readNodeReports, withdrawConfig } from './publish-config.ts';
+export { observePool } from './observe-pool.ts';

@@ -5,6 +5,7 @@ import type { Config, LoadedConfig } from './config.ts';
 import { systemIds } from './ids.ts';
 import { openLog, type Log } from './log.ts';
 import { openMetrics } from './metrics.ts';
+import { observePool } from './observe-pool.ts';
 import { openClickHouse } from './open-clickhouse.ts';
 import { openPostgres } from './open-postgres.ts';
 import { openRedis } from './open-redis.ts';
@@ -49,6 +50,8 @@ export async function openPlatform({ config, urls, role, ...given }: PlatformOpt
   const clock = systemClock;
   const pool_size = config.postgres_pool;
   const postgres = openPostgres(postgresUrlFor(role, urls), { pool_size, log, application_name: `netra ${role}` });
+  const metrics = openMetrics({ process: true });
+  observePool(metrics, postgres.pool, `postgres_${role}`);
   const clickhouse = openClickHouse(urls.clickhouse_url, { log });
   const redis = urls.redis_url ? await openRedis(urls.redis_url, { clock, log }) : openInProcessRedis({ clock });
   return {
@@ -60,7 +63,7 @@ export async function openPlatform({ config, urls, role, ...given }: PlatformOpt
     postgres,
     clickhouse,
     redis,
-    metrics: openMetrics(),
+    metrics,
     node_id,
     close: async () => {
       await Promise.all([postgres.close(), clickhouse.close(), redis.close()]);

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { NetraError } from '@netra/contract';
 import { eventually, seededRandom, suite, withOwner } from '@netra/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deriveAppUrl, openLog, openPostgres, PostgresError, type Postgres } from './index.ts';
+import {
+  deriveAppUrl,
+  observePool,
+  openLog,
+  openMetrics,
+  openPostgres,
+  PostgresError,
+  type Postgres,
+} from './index.ts';
 
 // Planted bugs seen red: `isRetryable` that answers false (deadlocks surface); `maxAttempts` 1; parsing int8 as Number
 // (exactness); the driver's error passed through (leak); `release()` without the error (a broken connection comes back).
@@ -110,5 +118,30 @@ describe('PostgreSQL', () => {
     const twice: unknown = await owner.call(insert).catch((error: unknown) => error);
     expect(twice).toMatchObject({ sqlstate: '23505', constraint: 'person_email_key' });
     expect(JSON.stringify(twice) + String(twice)).not.toContain('planted');
+  });
+
+  it('exports what its pool does: size, in use, waiting, wait time, timeouts', async () => {
+    const metrics = openMetrics();
+    const small = openPostgres(on.stores.postgres_url, { pool_size: 1, log, acquire_timeout_ms: 200 });
+    observePool(metrics, small.pool, 'small');
+    const value = async (name: string): Promise<number> => {
+      const line = (await metrics.metrics()).split('\n').find((text) => text.startsWith(`${name}{`));
+      return Number(line?.split(' ').at(-1));
+    };
+    try {
+      await small.inOrg(randomUUID(), async () => {
+        const inVain = small.call({ text: 'select 1', values: [] });
+        await eventually('one waits', async () => (await value('netra_pool_waiting')) === 1);
+        expect([await value('netra_pool_in_use'), await value('netra_pool_max')]).toEqual([1, 1]);
+        await expect(inVain).rejects.toMatchObject({ code: 'unavailable' });
+      });
+      expect(await small.call({ text: 'select 1 as one', values: [] })).toEqual([{ one: 1 }]);
+      expect(await value('netra_pool_timeouts_total')).toBe(1);
+      expect(await value('netra_pool_wait_seconds_count')).toBe(3);
+      await eventually('it is free', async () => (await value('netra_pool_in_use')) === 0);
+      expect(await value('netra_pool_size')).toBe(1);
+    } finally {
+      await small.close();
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { setTimeout as pause } from 'node:timers/promises';
 
 interface Result {
   readonly elapsed: number;
@@ -87,21 +88,26 @@ export function openEngine(path: string): Engine {
 
 async function runMarked(session: Session, query: EngineQuery, open: () => Session) {
   const mark = `/* netra:${randomUUID()} */`;
-  const kill = (): void => {
-    const killer = open();
-    // From a session of its own: the busy one waits for its query.
-    void killer
-      .queryAsync(`kill query where startsWith(query, '${mark}') async`)
-      .catch(() => undefined)
-      .finally(() => killer.close());
+  let done = false;
+  const kill = async (): Promise<void> => {
+    // Until it is gone: the first may come before the query has begun, and then finds nothing to kill.
+    for (let wait_ms = 20; !done; wait_ms = Math.min(1_000, wait_ms * 2)) {
+      // From a session of its own: the busy one waits for its query.
+      const killer = open();
+      await killer.queryAsync(`kill query where startsWith(query, '${mark}') async`).catch(() => undefined);
+      killer.close();
+      await pause(wait_ms);
+    }
   };
-  query.signal.addEventListener('abort', kill, { once: true });
+  const onAbort = (): void => void kill();
+  query.signal.addEventListener('abort', onAbort, { once: true });
   try {
     query.signal.throwIfAborted();
     const result = await session.queryAsync(`${mark} ${query.text}`, { format: query.format });
     return { body: result.bytes(), rows_read: result.rowsRead, elapsed_ms: result.elapsed * 1_000 };
   } finally {
-    query.signal.removeEventListener('abort', kill);
+    done = true;
+    query.signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -29,7 +29,16 @@ mkdirSync(spool_dir, { recursive: true, mode: 0o700 });
 for (const left of readdirSync(spool_dir)) rmSync(join(spool_dir, left), { force: true });
 
 const answer = answerHttp({ engine, user: clickhouseUser, key, spool_dir });
-const server = createServer((request, response) => void answer(request, response));
+let answering = 0;
+let stopping = false;
+const server = createServer((request, response) => {
+  answering += 1;
+  response.once('close', () => {
+    answering -= 1;
+    if (stopping && answering === 0) server.closeAllConnections();
+  });
+  void answer(request, response);
+});
 // The official client keeps sockets for 2.5 s; ours must not close first, or its next request meets a closed socket.
 server.keepAliveTimeout = 30_000;
 server.requestTimeout = 600_000;
@@ -56,7 +65,6 @@ async function prepare(opened: Engine): Promise<void> {
   }
 }
 
-let stopping = false;
 const stop = (): void => {
   if (stopping) process.exit(1);
   stopping = true;
@@ -66,7 +74,8 @@ const stop = (): void => {
       process.exit(0);
     });
   });
-  server.closeIdleConnections();
+  // All, not only the idle ones: a socket that never carried a request does not count as idle and would hold us.
+  if (answering === 0) server.closeAllConnections();
 };
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
