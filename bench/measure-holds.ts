@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { grantCredits, placeHold, settleHold } from '../server/ledger/index.ts';
 import type { Ctx, Platform } from '../server/platform/index.ts';
+import { makeOrg } from './make-org.ts';
 import { openBenchPlatform } from './open-bench-platform.ts';
 import { inTurn, rate, type Pair } from './rate.ts';
 
@@ -39,11 +40,7 @@ function at<T>(items: readonly T[], index: number): T {
 async function makeWallets(platform: Platform, wallets: number): Promise<Ctx[]> {
   const ctxs: Ctx[] = [];
   await rate(wallets, connections, async () => {
-    const org_id = platform.ids.uuid();
-    const insert = { text: 'insert into netra.org (org_id, name) values ($1, $2)', values: [org_id, 'bench'] };
-    await platform.postgres.inOrg(org_id, (tx) => tx.rows(insert));
-    const principal = { org_id, user_id: 'bench', role: 'owner', kind: 'user', expires_at_ms: null } as const;
-    const ctx: Ctx = { platform, principal, trace_id: 'bench' };
+    const ctx = await makeOrg(platform);
     const grant = { amount_micro: plenty_micro, source: 'purchase', reason: 'bench', key: 'bench' } as const;
     await grantCredits({ ctx, input: grant });
     ctxs.push(ctx);

@@ -3,6 +3,7 @@
  * sets `process.exitCode`; stdout carries its answer, stderr everything else.
  */
 import { Command } from 'commander';
+import { benchCommand } from './commands/bench.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { serverCommands } from './commands/server-commands.ts';
@@ -12,7 +13,8 @@ const program = new Command('netra')
   .description('Runs AI agents for paying users: durable runs, live streams, exact credits.')
   .showHelpAfterError();
 
-for (const command of [demoCommand(), ...serverCommands(), checkCommand(), testCommand()]) program.addCommand(command);
+for (const command of [demoCommand(), ...serverCommands(), benchCommand(), checkCommand(), testCommand()])
+  program.addCommand(command);
 
 try {
   await program.parseAsync();

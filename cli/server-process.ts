@@ -8,8 +8,13 @@ import { repositoryRoot } from './repository.ts';
 const serverEntry = join(repositoryRoot, 'server', 'main.ts');
 
 /** Runs a server command with this terminal's streams; resolves to its exit code. Signals reach it through us. */
-export async function runServerCommand(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [serverEntry, ...args], { stdio: 'inherit' });
+export function runServerCommand(args: readonly string[]): Promise<number> {
+  return runProgram(serverEntry, args);
+}
+
+/** Runs a program of ours the same way. */
+export async function runProgram(entry: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', forward).on('SIGTERM', forward);
   return new Promise((resolve, reject) => {

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { runProgram } from '../server-process.ts';
+import { repositoryRoot } from '../repository.ts';
+
+/** `./netra bench`: what it costs, each figure beside its floor in the same run. */
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description('measure, each figure beside its floor in the same run')
+    .option('--json', 'one JSON line on stdout')
+    .option('--short', 'a minute instead of five: to see that it runs, not for figures')
+    .action(async (options: { readonly json?: boolean; readonly short?: boolean }) => {
+      const flags = [...(options.json === true ? ['--json'] : []), ...(options.short === true ? ['--short'] : [])];
+      process.exitCode = await runProgram(join(repositoryRoot, 'bench', 'main.ts'), flags);
+    });
+}
