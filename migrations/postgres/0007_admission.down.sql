@@ -2,6 +2,8 @@
 drop function netra.orphan_holds(int, int);
 drop function netra.give_approval(uuid, uuid, text, boolean, text);
 drop function netra.cancel_run(uuid, uuid, text);
+drop function netra.admit_runs(jsonb);
+drop function netra.finish_runs(jsonb);
 drop function netra.park_run(uuid, uuid, uuid, int, jsonb);
 drop function netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb);
 drop function netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb);

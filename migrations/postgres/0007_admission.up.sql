@@ -192,6 +192,53 @@ begin
 end
 $$;
 
+-- Many runs in one transaction, each in a subtransaction of its own: one that fails undoes only itself, and is not in
+-- the answer; its caller asks for it alone and gets the reason. The tenant is entered anew for each. p_batch holds one
+-- array of arguments a run, in the order of the organisations, so that two batches cannot wait for each other in a ring.
+create function netra.finish_runs(p_batch jsonb) returns table (slot int, at timestamptz, receipt jsonb)
+  language plpgsql as $$
+declare
+  v_ask jsonb;
+begin
+  slot := 0;
+  for v_ask in select a.value from jsonb_array_elements(p_batch) a loop
+    slot := slot + 1;
+    begin
+      select f.at, f.receipt into strict at, receipt
+      from netra.finish_run((v_ask ->> 0)::uuid, (v_ask ->> 1)::uuid, (v_ask ->> 2)::uuid, (v_ask ->> 3)::int,
+        v_ask -> 4, v_ask ->> 5, v_ask -> 6, (v_ask ->> 7)::bigint, (v_ask ->> 8)::uuid, v_ask -> 9) f;
+      return next;
+    exception when others then null;
+    end;
+  end loop;
+end
+$$;
+
+create function netra.admit_runs(p_batch jsonb) returns table (
+  slot int, run_id uuid, thread_id uuid, replayed boolean, state text, at timestamptz, hold_id uuid, fee_micro bigint,
+  held_micro bigint, deadline_at timestamptz, deadline_in_ms int
+)
+  language plpgsql as $$
+declare
+  v_ask jsonb;
+begin
+  slot := 0;
+  for v_ask in select a.value from jsonb_array_elements(p_batch) a loop
+    slot := slot + 1;
+    begin
+      select r.* into strict run_id, thread_id, replayed, state, at, hold_id, fee_micro, held_micro, deadline_at,
+        deadline_in_ms
+      from netra.admit_run((v_ask ->> 0)::uuid, v_ask ->> 1, v_ask ->> 2, (v_ask ->> 3)::uuid, (v_ask ->> 4)::uuid,
+        (v_ask ->> 5)::boolean, (v_ask ->> 6)::uuid, (v_ask ->> 7)::uuid, v_ask ->> 8, v_ask ->> 9, v_ask -> 10,
+        (v_ask ->> 11)::bigint, v_ask ->> 12, v_ask ->> 13, v_ask ->> 14, (v_ask ->> 15)::int,
+        (v_ask ->> 16)::uuid) r;
+      return next;
+    exception when others then null;
+    end;
+  end loop;
+end
+$$;
+
 -- Gives the lease up until a person answers.
 create function netra.park_run(p_org uuid, p_run uuid, p_token uuid, p_head int, p_events jsonb)
   returns timestamptz
@@ -295,6 +342,8 @@ grant execute on function
     uuid),
   netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb),
   netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb),
+  netra.finish_runs(jsonb),
+  netra.admit_runs(jsonb),
   netra.park_run(uuid, uuid, uuid, int, jsonb),
   netra.cancel_run(uuid, uuid, text),
   netra.give_approval(uuid, uuid, text, boolean, text),

@@ -4,8 +4,9 @@ import type { Ctx, Platform } from '../platform/index.ts';
 import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '../runs/index.ts';
 import type { Agent } from './define-agent.ts';
 import { builtinAgents } from './find-agent.ts';
+import { admissionsOf } from './group-admissions.ts';
 import { modelNameFor } from './models/choose-model.ts';
-import { admitRunStatement, type AdmitArguments, type AdmittedRow } from './sql/admit-run.ts';
+import type { AdmitArguments, AdmittedRow } from './sql/admit-run.ts';
 
 export interface AdmitInput {
   /** The conversation it belongs to; a new one if absent. */
@@ -34,8 +35,7 @@ export async function admitRun({
   const seat = node.worker?.reserve() ?? null;
   try {
     const admit = askFor(ctx, input, input_json, seat);
-    const [row] = await platform.postgres.call<AdmittedRow>(admitRunStatement(admit));
-    if (!row) throw new Error('admit_run gave no row');
+    const row = await admissionsOf(platform).call(admit);
     if (!row.replayed && seat) sit(ctx, seat, admit, input.input, row);
     else seat?.leave();
     if (!row.replayed && !seat) {

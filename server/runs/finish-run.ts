@@ -1,18 +1,10 @@
-import type { Receipt } from '@netra/contract';
 import type { Platform } from '../platform/index.ts';
 import type { Lease } from './claim.ts';
-import type { EncodedEvent } from './encode-event.ts';
-import { encodeData } from './encode-event.ts';
+import { encodeData, type EncodedEvent } from './encode-event.ts';
 import type { Ending } from './journal.ts';
 import { nodeOf } from './node.ts';
 import type { OutboxRow } from './outbox-row.ts';
-import { retryUnknown } from './retry-unknown.ts';
-import { finishRunStatement, type FinishedRow } from './sql/run.ts';
-
-export interface Finished {
-  readonly at: Date;
-  readonly receipt: Receipt;
-}
+import type { FinishedRow } from './sql/run.ts';
 
 /**
  * Ends a run: settlement, last events, terminal event with the receipt, outbox; one transaction. Repeated when the
@@ -33,8 +25,8 @@ export async function finishRun({
     readonly capture_micro: bigint;
     readonly usage: readonly OutboxRow[];
   };
-}): Promise<Finished> {
-  const statement = finishRunStatement({
+}): Promise<FinishedRow> {
+  const ask = {
     org_id: claim.org_id,
     run_id: claim.run_id,
     lease_token: claim.lease_token,
@@ -45,9 +37,9 @@ export async function finishRun({
     capture_micro: input.capture_micro,
     message_id: platform.ids.uuid(),
     outbox_json: JSON.stringify(input.usage),
-  });
-  const [row] = await retryUnknown(platform, () => platform.postgres.call<FinishedRow>(statement));
-  if (!row) throw new Error('finish_run gave no row');
-  nodeOf(platform).hint({ kind: 'moved', runs: [claim.run_id] });
-  return row;
+  };
+  const node = nodeOf(platform);
+  const finished = await node.finishes.call(ask);
+  node.hint({ kind: 'moved', runs: [claim.run_id] });
+  return finished;
 }

@@ -4,6 +4,7 @@ export { checkRunLog } from './check-run-log.ts';
 export { createThread } from './create-thread.ts';
 export { isStorable, maxEventData_bytes, storable } from './encode-event.ts';
 export { finishRun } from './finish-run.ts';
+export { GroupCall } from './group-call.ts';
 export { giveApproval } from './give-approval.ts';
 export type { Ending, FinishInput, Journal } from './journal.ts';
 export { listMessages, type Message } from './list-messages.ts';

@@ -1,8 +1,11 @@
 import type { Platform } from '../platform/index.ts';
 import type { Claim } from './claim.ts';
 import { Feed } from './feed.ts';
+import type { GroupCall } from './group-call.ts';
+import { groupFinishes } from './group-finishes.ts';
 import type { Journal } from './journal.ts';
 import { LogWriter } from './log-writer.ts';
+import type { FinishArguments, FinishedRow } from './sql/run.ts';
 
 /** A place at this node's worker, held while a run is being admitted. Ends with exactly one of the two calls. */
 export interface Seat {
@@ -24,6 +27,7 @@ export interface LocalWorker {
 export interface RunsNode {
   readonly feed: Feed;
   readonly writer: LogWriter;
+  readonly finishes: GroupCall<FinishArguments, FinishedRow>;
   worker: LocalWorker | null;
   /** Journals open on this node, by lease token: how a worker knows what became of a run that it executed. */
   readonly journals: Map<string, Journal>;
@@ -47,7 +51,8 @@ export function nodeOf(platform: Platform): RunsNode {
   const hint = hinting(platform);
   const feed = new Feed();
   const writer = new LogWriter(platform, (runs) => hint({ kind: 'moved', runs }));
-  const node: RunsNode = { feed, writer, worker: null, journals: new Map(), hint };
+  const finishes = groupFinishes(platform);
+  const node: RunsNode = { feed, writer, finishes, worker: null, journals: new Map(), hint };
   nodes.set(platform, node);
   return node;
 }

@@ -37,6 +37,22 @@ export interface AdmittedRow {
   readonly deadline_in_ms: number | null;
 }
 
+/** The arguments of admitRunStatement, by place; the input is JSON already. */
+export function admitRunsStatement(admits: readonly AdmitArguments[]): Statement {
+  const asks = admits.map((admit) => {
+    const { org_id, user_id, role, run_id, thread_id, new_thread, message_id, hold_id, agent, model } = admit;
+    const before = [org_id, user_id, role, run_id, thread_id, new_thread, message_id, hold_id, agent, model];
+    const { idempotency_key, request_hash, node_id, lease_ms, lease_token } = admit;
+    const after = [String(admit.model_micro), idempotency_key, request_hash, node_id, lease_ms, lease_token];
+    return `${JSON.stringify(before).slice(0, -1)},${admit.input_json},${JSON.stringify(after).slice(1)}`;
+  });
+  return {
+    name: 'agents.admit_runs',
+    text: 'select * from netra.admit_runs($1)',
+    values: [`[${asks.join(',')}]`],
+  };
+}
+
 export function admitRunStatement(admit: AdmitArguments): Statement {
   return {
     name: 'agents.admit_run',

@@ -36,6 +36,21 @@ export function finishRunStatement(finish: FinishArguments): Statement {
   };
 }
 
+/** The arguments of finishRunStatement, by place; what is JSON already goes in as it is. */
+export function finishRunsStatement(finishes: readonly FinishArguments[]): Statement {
+  const asks = finishes.map((finish) => {
+    const { org_id, run_id, lease_token, head, events_json, type, data_json, outbox_json } = finish;
+    const ids = `"${org_id}","${run_id}","${lease_token}"`;
+    const rest = `"${finish.capture_micro}","${finish.message_id}"`;
+    return `[${ids},${head},${events_json},"${type}",${data_json},${rest},${outbox_json}]`;
+  });
+  return {
+    name: 'runs.finish_runs',
+    text: 'select slot, at, receipt from netra.finish_runs($1)',
+    values: [`[${asks.join(',')}]`],
+  };
+}
+
 export function parkRunStatement(lease: Lease, head: number, events_json: string): Statement {
   return {
     name: 'runs.park_run',
