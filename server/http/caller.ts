@@ -14,7 +14,7 @@ export type PublicCtx = Pick<Ctx, 'platform' | 'trace_id'>;
 const bearer = /^bearer +([\w\-.~+/]+=*)$/i;
 
 /** The bearer token of an Authorization header; undefined if there is no such header. */
-export function bearerToken(header: string | undefined): string | undefined {
+function bearerToken(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   const token = bearer.exec(header)?.[1];
   if (token === undefined || token.length > 8192) {

@@ -26,7 +26,7 @@ export function receive(connection: Connection, data: RawData, isBinary: boolean
 }
 
 /** A frame that was understood. Never throws: a refusal is a frame too. */
-export function handleFrame(connection: Connection, frame: ClientFrame): void {
+function handleFrame(connection: Connection, frame: ClientFrame): void {
   const { hub } = connection;
   if (frame.type === 'hello') return void greet(connection, frame);
   if (connection.waiting) {
