@@ -1,2 +1,4 @@
+export { keepPriceBook } from './keep-price-book.ts';
 export { listModelPrices, priceOf, type ModelPrices } from './price-of.ts';
 export { rateUsage, type RatedUsage, type Usage } from './rate-usage.ts';
+export { readPriceBook } from './read-price-book.ts';

@@ -1,4 +1,4 @@
-import { priceInForce, type RatedPrice } from './price-book.ts';
+import { priceInForce, type RatedPrice, type TokenKind } from './price-book.ts';
 import { standardBook, type PriceList } from './standard-book.ts';
 
 /** What a model costs in US dollars for a million tokens, exact decimals; null where no such price is published. */
@@ -26,17 +26,16 @@ export function listModelPrices(at: Date = new Date(), list: PriceList = standar
 
 function pricesAt(prices: readonly RatedPrice[], at: Date, list: PriceList): ModelPrices | null {
   const date = at.toISOString().slice(0, 10);
-  const [input, cached, written, output] = (['input', 'cached_input', 'cache_write', 'output'] as const).map(
-    (kind) => priceInForce(prices, kind, date, 0)?.usd_mtok ?? null,
-  );
+  const usd = (kind: TokenKind): string | null => priceInForce(prices, kind, date, 0)?.usd_mtok ?? null;
+  const [input, output] = [usd('input'), usd('output')];
   const [first] = prices;
-  if (first === undefined || input == null || output == null) return null;
+  if (first === undefined || input === null || output === null) return null;
   return {
     provider: first.provider,
     model: first.model,
     input_usd_mtok: input,
-    cached_input_usd_mtok: cached ?? null,
-    cache_write_usd_mtok: written ?? null,
+    cached_input_usd_mtok: usd('cached_input'),
+    cache_write_usd_mtok: usd('cache_write'),
     output_usd_mtok: output,
     price_book_version: list.book.version,
   };

@@ -1,4 +1,10 @@
-import { findProvider, TieredPrices, type ModelInfo, type ModelPrice, type Provider } from '@pydantic/genai-prices';
+import {
+  findProvider,
+  type TieredPrices,
+  type ModelInfo,
+  type ModelPrice,
+  type Provider,
+} from '@pydantic/genai-prices';
 import { Big } from 'big.js';
 import type { Price, TokenKind } from './price-book.ts';
 

@@ -53,7 +53,10 @@ export interface BreachRow {
 
 export function checkBooksStatement(): Statement {
   return {
-    text: 'select org_id, invariant, what, expected, found from netra.check_books() order by 1, 2, 3',
+    text: `select org_id, invariant, what, expected, found from netra.check_books()
+           union all
+           select org_id, invariant, what, expected, found from netra.check_run_holds()
+            order by 1, 2, 3`,
     values: [],
   };
 }

@@ -9,6 +9,7 @@ import { NetraError } from '@netra/contract';
 import { suite } from '@netra/testkit';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { admitRun } from '../../../server/agents/index.ts';
 import {
   captureHold,
   checkBooks,
@@ -20,6 +21,7 @@ import {
   settleHold,
 } from '../../../server/ledger/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
+import { subscribe } from '../../../server/plans/index.ts';
 import { openLedger, type LedgerNode } from '../ledger-node.ts';
 import { LedgerModel, type ModelHold } from './ledger-model.ts';
 
@@ -240,6 +242,20 @@ describe('the ledger against an exact model', () => {
     const back = 'set granted_micro = granted_micro - 1, remaining_micro = remaining_micro - 1';
     await node.owner(`update netra.credit_grant ${back} where org_id = $1`, [org_id]);
     await settleHold({ ctx, input: { hold_id, capture_micro: 5n, reason: 'run', key: 'h' } });
+    expect(await checkBooks({ platform: node.platform })).toEqual([]);
+  });
+
+  it('M2 finds a run that ended and still holds credits', async () => {
+    const ctx = await node.newOrg();
+    await subscribe({ ctx, input: { plan: 'free' } });
+    const { run } = await admitRun({ ctx, input: { agent: 'triage', input: {}, idempotency_key: 'r' } });
+    const end = `update netra.run set state = $2, ended_at = now() where org_id = $1`;
+    await node.owner(end, [ctx.principal.org_id, 'failed']);
+    const breaches = await checkBooks({ platform: node.platform });
+    expect(breaches.map(({ what }) => what)).toEqual([`hold of the failed run ${run}`]);
+    await node.owner(`update netra.run set state = 'queued', ended_at = null where org_id = $1`, [
+      ctx.principal.org_id,
+    ]);
     expect(await checkBooks({ platform: node.platform })).toEqual([]);
   });
 });

@@ -94,7 +94,7 @@ describe('credits-1: allocation by plan', () => {
     },
   );
 
-  // Planted bug that turns it red: the exists() of grant_period_once() and the index credit_grant_once taken away.
+  // Planted bug that turns it red: grant_period_once() without its exists() and with a random key.
   it('credits-1 grants a period once, whoever asks how often at the same time', async () => {
     const ctx = await node.newOrg();
     await Promise.all(Array.from({ length: 12 }, () => subscribe({ ctx, input: { plan: 'early' } })));

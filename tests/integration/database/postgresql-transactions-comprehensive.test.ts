@@ -126,7 +126,8 @@ async function spend(ctx: Ctx, credits: bigint, key: string): Promise<boolean> {
 }
 
 describe('postgres-2: isolation', () => {
-  // Planted bug that turns it red: place_hold() that reads the balance first and then writes what it computed.
+  // Planted bug that turns both red: place_hold() that compares with a balance read before the lock, and does not ask
+  // whether the grants covered the hold (either alone is caught by the other).
   it('postgres-2 takes exactly the concurrent spends that succeed from 1,000 credits, never below zero', async () => {
     const ctx = await node.newOrg(1_000n);
     const once = [50n, 75n, 25n, 100n, 30n];
