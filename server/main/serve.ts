@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { admitRun, executeRun } from '../agents/index.ts';
+import { keepPriceBook } from '../billing/index.ts';
 import { createHttp } from '../http/index.ts';
 import { routes } from '../http/routes/index.ts';
 import * as plans from '../plans/index.ts';
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
     rooms: { admitRun, tailRun, requestCancel, giveApproval },
     origins: config.cors_origins,
   });
+  await keepPriceBook({ platform });
   shutdown.add('hints', await listenToHints(platform));
   shutdown.add('jobs', await startJobs({ platform, urls }));
   shutdown.add('http', () => app.close());
