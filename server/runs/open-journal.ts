@@ -1,9 +1,10 @@
 import { advanceLog, emptyLog, type LogState, type RunEvent } from '@netra/contract';
 import type { Platform } from '../platform/index.ts';
 import type { Claim } from './claim.ts';
-import { RunJournal, type Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { nodeOf } from './node.ts';
 import { readPage } from './read-page.ts';
+import { RunJournal } from './run-journal.ts';
 
 const page = 1_000;
 
