@@ -13,7 +13,8 @@ import {
 } from './index.ts';
 
 // Planted bugs seen red: `isRetryable` that answers false (deadlocks surface); `maxAttempts` 1; parsing int8 as Number
-// (exactness); the driver's error passed through (leak); `release()` without the error (a broken connection comes back).
+// (exactness); the driver's error passed through (leak); `release()` without the error (a broken
+// connection comes back); no listener on a connection (its death ends the process).
 const log = openLog({ level: 'silent' });
 
 describe('PostgreSQL', () => {
@@ -89,6 +90,9 @@ describe('PostgreSQL', () => {
     const killed = owner.inOrg(randomUUID(), async (tx) => {
       const [me] = await tx.rows<{ pid: number }>({ text: 'select pg_backend_pid() as pid', values: [] });
       await owner.call({ text: 'select pg_terminate_backend($1)', values: [me?.pid] });
+      // Between two statements, where nobody waits for an answer: the error has only the connection to be told to.
+      const alive = { text: 'select 1 from pg_stat_activity where pid = $1', values: [me?.pid] };
+      await eventually('it is gone', async () => (await owner.call(alive)).length === 0);
       await tx.rows({ text: 'select 1', values: [] });
     });
     await expect(killed).rejects.toMatchObject({ code: 'unavailable' });

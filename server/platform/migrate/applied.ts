@@ -64,9 +64,9 @@ export function refuseChanged(store: MigrationStore, status: readonly MigrationS
   );
 }
 
-export type Phase = 'begin' | 'statement' | 'done';
+export type Phase = 'begin' | 'statement' | 'recorded' | 'done';
 
-/** What the runner tells while it works. `statement` counts from 1 and is said once it ran, before it is recorded. */
+/** What the runner tells while it works. `statement` counts from 1: said once it ran, `recorded` once that is kept. */
 export interface MigrationProgress {
   readonly store: MigrationStore;
   readonly direction: 'up' | 'down';
