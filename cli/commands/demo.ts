@@ -64,11 +64,11 @@ function describe(error: Error): string {
     rejected,
   } = error.detail as {
     errors?: readonly { line: number; message: string }[];
-    accepted?: number;
+    good?: number;
     rejected?: number;
   };
   const lines = errors.slice(0, 20).map(({ line, message }) => `  line ${line}: ${message}`);
   if (rejected !== undefined)
-    lines.push(`  ${accepted ?? 0} good rows, ${rejected} bad rows; nothing was kept (--skip-bad keeps the good ones)`);
+    lines.push(`  ${good ?? 0} good rows, ${rejected} bad rows; nothing was kept (--skip-bad keeps the good ones)`);
   return [`netra demo: ${error.message}`, ...lines].join('\n');
 }
