@@ -1,5 +1,6 @@
 -- breaking: removes the schema and all that is in it
 drop schema netra cascade;
+alter default privileges grant execute on functions to public;
 -- The roles stay while another database of the cluster uses them.
 do $$
 declare

@@ -17,8 +17,9 @@ $$;
 
 create schema netra;
 grant usage on schema netra to netra_app, netra_log, netra_system;
--- A function is callable by whom it is granted to, never by everyone.
-alter default privileges in schema netra revoke execute on functions from public;
+-- A function is callable by whom it is granted to, never by everyone. For all schemas of this role in this database:
+-- PostgreSQL ignores a revoke of what is granted globally when it names a schema.
+alter default privileges revoke execute on functions from public;
 
 create function netra.current_org() returns uuid
   language sql stable parallel safe
