@@ -6,6 +6,14 @@ export interface ClickHouse {
     readonly rows: readonly Readonly<Record<string, unknown>>[];
     readonly token: string;
   }): Promise<void>;
+  /** Inserts rows that are text already, columns in this order. `token` as above; no text inserts nothing. */
+  insertText(options: {
+    readonly table: string;
+    readonly columns: readonly [string, ...string[]];
+    readonly format: 'TabSeparated';
+    readonly body: Uint8Array;
+    readonly token: string;
+  }): Promise<void>;
   /** Bound parameters only: `{org:UUID}` in the text. 64-bit integers and decimals arrive as strings. */
   query<Row>(text: string, params: Readonly<Record<string, unknown>>): Promise<Row[]>;
   /** A statement without rows: DDL of migrations. */

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { ClickHouseError as ServerError, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { NetraError } from '@netra/contract';
 import type { ClickHouse } from './clickhouse.ts';
@@ -81,6 +82,8 @@ const settings = {
   alter_sync: '2',
 } as const;
 
+const once = (token: string) => ({ insert_deduplicate: 1, insert_deduplication_token: token }) as const;
+
 /** Opens a client on `url` (`http://user:key@host:port/database`). Connects on first use. */
 export function openClickHouse(url: string, options: ClickHouseOptions): ClickHouse {
   const client: ClickHouseClient = createClient({
@@ -100,7 +103,19 @@ export function openClickHouse(url: string, options: ClickHouseOptions): ClickHo
           table,
           values: [...rows],
           format: 'JSONEachRow',
-          clickhouse_settings: { insert_deduplicate: 1, insert_deduplication_token: token },
+          clickhouse_settings: once(token),
+        });
+      }),
+    insertText: ({ table, columns: [first, ...others], format, body, token }) =>
+      asking(async () => {
+        if (body.length === 0) return;
+        await client.insert({
+          table,
+          columns: [first, ...others],
+          // One for each attempt: a stream can be read once.
+          values: Readable.from([body], { objectMode: false }),
+          format,
+          clickhouse_settings: once(token),
         });
       }),
     query: <Row>(text: string, params: Readonly<Record<string, unknown>>) =>

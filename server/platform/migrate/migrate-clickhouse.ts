@@ -113,6 +113,7 @@ async function run(
       rows: [row],
       token: `${step}/${direction}/${version}/${index + 1}`,
     });
+    onProgress?.({ ...told, phase: 'recorded', statement: index + 1 });
   }
   onProgress?.({ ...told, phase: 'done', statement: statements.length });
 }

@@ -17,7 +17,8 @@ import { migrateDown, migrateUp, migrationStatus, openClickHouse, openLog, readM
 import { isRepeatable, splitStatements } from './split-statements.ts';
 
 // Planted bugs seen red: the memory written outside of the step's transaction (killed at each statement); the ClickHouse
-// row written before its statement; no advisory lock (two at once); no lock_timeout (live queries queue).
+// row written before its statement; a rerun that starts one statement
+// too late; no advisory lock (two at once); no lock_timeout (live queries queue).
 const log = openLog({ level: 'silent' });
 const folder = mkdtempSync(join(tmpdir(), 'netra-migrate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -154,7 +155,16 @@ describe('migrations', () => {
         "select name from system.tables where database = currentDatabase() and name != 'netra_migration' order by name";
       return (await store.query<{ name: string }>(text, {})).map(({ name: table }) => table);
     };
-    for (const kill of ['1/begin/0', '1/statement/1', '2/begin/0', '2/statement/1', '2/statement/2', '2/statement/3']) {
+    for (const kill of [
+      '1/begin/0',
+      '1/statement/1',
+      '2/begin/0',
+      '2/statement/1',
+      '2/recorded/1',
+      '2/statement/2',
+      '2/recorded/2',
+      '2/statement/3',
+    ]) {
       expect(await migrator({ urls, dir, kill: `clickhouse/up/${kill}` }).ended, kill).toBe('SIGKILL');
     }
     await migrateUp({ urls, dir, log });
@@ -162,7 +172,7 @@ describe('migrations', () => {
     await store.command('insert into one (id) values (1)');
     expect(await store.query('select id, note from one', {})).toEqual([{ id: '1', note: 'x;y' }]);
     const down = { store: 'clickhouse', steps: 1 } as const;
-    for (const kill of ['2/begin/0', '2/statement/1', '2/statement/2', '2/statement/3']) {
+    for (const kill of ['2/begin/0', '2/statement/1', '2/recorded/1', '2/statement/2', '2/statement/3']) {
       expect(await migrator({ urls, dir, down, kill: `clickhouse/down/${kill}` }).ended, kill).toBe('SIGKILL');
     }
     expect((await migrateDown({ urls, dir, log, ...down })).map(({ version }) => version)).toEqual([2]);
