@@ -60,7 +60,7 @@ function describe(error: Error): string {
   if (!(error instanceof NetraError)) return `netra demo: ${error.message}`;
   const {
     errors = [],
-    accepted,
+    good,
     rejected,
   } = error.detail as {
     errors?: readonly { line: number; message: string }[];

@@ -5,7 +5,7 @@ import type { Report } from './report.ts';
 const microPerCredit = 1_000_000n;
 
 /** Exact credits for people: 150000000 → 150, 1500 → 0.0015. */
-export function credits(micro: string): string {
+function credits(micro: string): string {
   const value = BigInt(micro);
   const sign = value < 0n ? '-' : '';
   const absolute = value < 0n ? -value : value;
