@@ -5,7 +5,7 @@
  * argv: data folder, port. The key it asks for lies in the data folder: argv and environment can be read by others.
  * It writes `clickhouse.json` once it serves: the engine's lock on its folder makes sure that only one gets there.
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { EngineError, openEngine, type Engine } from './chdb-engine.ts';
@@ -77,5 +77,11 @@ const stop = (): void => {
   // All, not only the idle ones: a socket that never carried a request does not count as idle and would hold us.
   if (answering === 0) server.closeAllConnections();
 };
+// Its folder was deleted under it: nobody will find it again. (PostgreSQL does the same for its postmaster.pid.)
+server.once('listening', () => {
+  setInterval(() => {
+    if (!existsSync(stateFile(data_dir))) process.exit(1);
+  }, 10_000).unref();
+});
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
