@@ -9,6 +9,7 @@ import { giveApproval, listenToHints, requestCancel, tailRun } from '../runs/ind
 import { createWorker } from '../work/index.ts';
 import { attachWebSocket } from '../ws/index.ts';
 import { compose, type ComposeOptions } from './compose.ts';
+import { sayConfig } from './say-config.ts';
 import { startJobs } from './start-jobs.ts';
 
 export interface ServeOptions extends ComposeOptions {
@@ -23,6 +24,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   shutdown.add('rooms', () => house.close());
   const { platform, accounts } = house;
   const { config } = platform;
+  shutdown.add('configuration', await sayConfig(platform, options.config));
   const worker = createWorker({
     platform,
     capacity: config.capacity,
