@@ -5,10 +5,12 @@ import type { z } from 'zod';
 import { type Ctx, oneRow, parseInput } from '../platform/index.ts';
 import { checkRow } from './check-row.ts';
 import { rateCall, refuseUnknownModel } from './rate-call.ts';
-import { insertBatches, type PlacedRow } from './insert-batches.ts';
+import { hashSource } from './hash-source.ts';
+import { insertBatches } from './insert-batches.ts';
 import { readRecords } from './read-records.ts';
 import { importOptions, type ImportOptions, type ImportResult, type RowError, type UsageColumn } from './schemas.ts';
 import { openSpoolFile, type SpoolFile } from './spool-file.ts';
+import { RowSpool, type Batch } from './spool-rows.ts';
 import { beginUsageImport, endUsageImport, renewUsageImport } from './sql/usage-imports.ts';
 import { UsageSums } from './usage-sums.ts';
 
@@ -19,9 +21,9 @@ export type UsageImport = ImportOptions & { readonly source: AsyncIterable<Uint8
 type Options = z.output<typeof importOptions>;
 
 /**
- * Adds a file of LLM calls to the organisation's usage. All or nothing: the file is kept aside and checked whole
- * before the first row is inserted; with `skip_bad` the good rows go in and the bad ones are counted. Memory is
- * bounded (a chunk, two batches); the file may have 2 GiB.
+ * Adds a file of LLM calls to the organisation's usage. All or nothing: the file is read, checked and priced whole, its
+ * good rows kept aside as ClickHouse takes them, before the first is inserted; with `skip_bad` the good rows go in and
+ * the bad ones are counted. Memory is bounded (a chunk, two batches); the file may have 2 GiB.
  *
  * The same key and file again adds nothing: its rows are reported as duplicates. A call is priced by the price book
  * of its day unless the file says what it cost.
@@ -37,7 +39,7 @@ export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport
   if (options.model !== undefined) refuseUnknownModel(options.model);
   const spool = await openSpoolFile(join(ctx.platform.config.data_dir, 'spool'), ctx.platform.ids.uuid());
   try {
-    const seen = await checkFile(spool.through(source), options);
+    const seen = await readFile(source, options, spool);
     if (seen.rejected > 0 && !options.skip_bad) throw badRows(seen);
     return await insertOnce(ctx, options, spool, seen);
   } finally {
@@ -47,39 +49,37 @@ export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport
 
 interface Seen {
   readonly sums: UsageSums;
+  readonly batches: readonly Batch[];
+  /** SHA-256 of the file. */
+  readonly hash: string;
   readonly rejected: number;
   readonly errors: readonly RowError[];
 }
 
-async function checkFile(bytes: AsyncIterable<Uint8Array>, options: Options): Promise<Seen> {
+async function readFile(source: AsyncIterable<Uint8Array>, options: Options, spool: SpoolFile): Promise<Seen> {
+  const { bytes, hash } = hashSource(source);
+  const rules = { model: options.model, user: options.user, rate: rateCall };
+  const given = new Set<UsageColumn>(options.model === undefined ? [] : ['model']);
+  const rows = new RowSpool(spool);
   const sums = new UsageSums();
   const errors: RowError[] = [];
   let rejected = 0;
-  const onError = (error: RowError): void => {
-    rejected += 1;
-    if (errors.length < maxErrors) errors.push(error);
-  };
-  for await (const rows of goodRows(bytes, options, onError)) for (const { row } of rows) sums.add(row);
-  if (sums.calls === 0 && rejected === 0) throw new NetraError('invalid_usage_file', 'The file has no rows');
-  return { sums, rejected, errors };
-}
-
-async function* goodRows(
-  bytes: AsyncIterable<Uint8Array>,
-  options: Options,
-  onError: (error: RowError) => void = () => undefined,
-): AsyncGenerator<readonly PlacedRow[]> {
-  const rules = { model: options.model, user: options.user, rate: rateCall };
-  const given = new Set<UsageColumn>(options.model === undefined ? [] : ['model']);
   for await (const records of readRecords(bytes, { format: options.format, map: options.map, given })) {
-    const good: PlacedRow[] = [];
     for (const record of records) {
       const row = 'error' in record ? record.error : checkRow(record.values, rules);
-      if (typeof row === 'string') onError({ line: record.line, message: row });
-      else good.push({ line: record.line, row });
+      if (typeof row === 'string') {
+        rejected += 1;
+        if (errors.length < maxErrors) errors.push({ line: record.line, message: row });
+      } else {
+        sums.add(row);
+        // One bad row means that none is kept: from then on the file is only read for its other errors.
+        if (rejected === 0 || options.skip_bad) rows.add(record.line, row);
+      }
     }
-    yield good;
+    await rows.write();
   }
+  if (sums.calls === 0 && rejected === 0) throw new NetraError('invalid_usage_file', 'The file has no rows');
+  return { sums, batches: await rows.end(), hash: hash(), rejected, errors };
 }
 
 function badRows(seen: Seen): NetraError {
@@ -99,7 +99,7 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
   const { platform, principal } = ctx;
   const import_id = importId(principal.org_id, options.key);
   const lease = { org_id: principal.org_id, import_id, lease_token: platform.ids.uuid(), lease_ms };
-  const hash = hashOf(spool, options);
+  const hash = hashOf(seen.hash, options);
   const begun = oneRow(await platform.postgres.call<Begun>(beginUsageImport({ ...lease, key: options.key, hash })));
   if (begun.result !== null) return { ...begun.result, accepted: 0, duplicates: begun.result.accepted };
   try {
@@ -107,7 +107,8 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
       ctx,
       import_id,
       synthetic: options.synthetic,
-      rows: goodRows(spool.read(), options),
+      spool,
+      batches: seen.batches,
       resumed: begun.state !== 'new',
       beforeInsert: async () => void (await platform.postgres.call(renewUsageImport(lease))),
     });
@@ -140,7 +141,7 @@ function importId(org_id: string, key: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-000000000000`;
 }
 
-function hashOf(spool: SpoolFile, options: Options): string {
+function hashOf(file_hash: string, options: Options): string {
   const how = [options.format, Object.entries(options.map).sort(), options.model, options.user, options.skip_bad];
-  return createHash('sha256').update(spool.hash()).update(JSON.stringify(how)).digest('hex');
+  return createHash('sha256').update(file_hash).update(JSON.stringify(how)).digest('hex');
 }

@@ -1,24 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Ctx } from '../platform/index.ts';
-import type { CheckedRow } from './check-row.ts';
+import type { SpoolFile } from './spool-file.ts';
+import type { Batch } from './spool-rows.ts';
 import { linesPresentText } from './sql/usage-imports.ts';
-
-// Big enough that ClickHouse makes few parts, small enough that two of them are ≈ 15 MB of memory at most.
-const batchLines = 10_000;
-// ClickHouse refuses a block that spreads over more than 100 partitions.
-const batchMonths = 60;
-
-/** A row with its line in the file. */
-export interface PlacedRow {
-  readonly line: number;
-  readonly row: CheckedRow;
-}
+import { importColumns, lineOf, withConstants } from './written-rows.ts';
 
 export interface InsertBatches {
   readonly ctx: Ctx;
   readonly import_id: string;
   readonly synthetic: boolean;
-  readonly rows: AsyncIterable<readonly PlacedRow[]>;
+  readonly spool: SpoolFile;
+  readonly batches: readonly Batch[];
   /** From the second attempt on, what an earlier one has inserted is looked up first. */
   readonly resumed: boolean;
   /** Called before each insert; throws to stop. */
@@ -26,85 +18,58 @@ export interface InsertBatches {
 }
 
 /**
- * Inserts rows in batches, reading the next while ClickHouse takes the last. A row's id is its import and its line,
- * and a batch's token its lines, so that doing it again changes nothing. Answers how many rows were there already.
+ * Inserts spooled rows batch by batch, reading the next while ClickHouse takes the last. A row's id is its import and
+ * its line, and a batch's token its lines, so that doing it again changes nothing. Answers how many rows were there
+ * already.
  */
 export async function insertBatches(options: InsertBatches): Promise<{ present: number }> {
   let present = 0;
-  let batch: PlacedRow[] = [];
-  let months = new Set<string>();
   let pending: Promise<number> = Promise.resolve(0);
-  const flush = async (): Promise<void> => {
+  for (const batch of options.batches) {
+    // Latin-1 keeps each byte as it is, whatever the text: nothing here looks beyond tabs, line breaks and digits.
+    const rows = (await options.spool.read(batch.from, batch.to)).toString('latin1');
     present += await pending;
-    const rows = batch;
-    batch = [];
-    months = new Set();
-    pending = insertBatch(options, rows);
+    pending = insertBatch(options, batch, rows);
     // Its failure is thrown by the await above, one batch later; until then it is not an unhandled one.
     pending.catch(() => undefined);
-  };
-  for await (const rows of options.rows) {
-    for (const placed of rows) {
-      if (startsNewBatch(batch, months, placed)) await flush();
-      batch.push(placed);
-      months.add(placed.row.at.slice(0, 7));
-    }
   }
-  await flush();
   return { present: present + (await pending) };
 }
 
-function startsNewBatch(batch: readonly PlacedRow[], months: ReadonlySet<string>, next: PlacedRow): boolean {
-  const first = batch[0];
-  if (first === undefined) return false;
-  // By line, not by count: rows refused in between must not shift the batches of a second attempt.
-  if (Math.floor(next.line / batchLines) !== Math.floor(first.line / batchLines)) return true;
-  return months.size >= batchMonths && !months.has(next.row.at.slice(0, 7));
-}
-
-async function insertBatch(options: InsertBatches, batch: readonly PlacedRow[]): Promise<number> {
-  const first = batch[0]?.line;
-  const last = batch.at(-1)?.line;
-  if (first === undefined || last === undefined) return 0;
+async function insertBatch(options: InsertBatches, batch: Batch, rows: string): Promise<number> {
   await options.beforeInsert();
-  const there = options.resumed ? await linesPresent(options, first, last) : new Set<string>();
-  const missing = there.size === 0 ? batch : batch.filter(({ line }) => !there.has(String(line)));
-  if (missing.length > 0) {
-    await options.ctx.platform.clickhouse.insert({
+  const { ctx, import_id, synthetic } = options;
+  const there = options.resumed ? await linesPresent(options, batch) : new Set<string>();
+  const missing = there.size === 0 ? { rows, lines: '' } : without(rows, there);
+  if (missing.rows.length > 0) {
+    const constants = { org_id: ctx.principal.org_id, import_id, synthetic };
+    await ctx.platform.clickhouse.insertText({
       table: 'usage',
-      rows: missing.map((placed) => asStored(options, placed)),
+      columns: importColumns,
+      format: 'TabSeparated',
+      body: Buffer.from(withConstants(missing.rows, constants), 'latin1'),
       // A partial batch has another token than the whole one, or the whole one's token would swallow it.
-      token: `${options.import_id}:${first}:${last}${there.size === 0 ? '' : `:${linesHash(missing)}`}`,
+      token: `${import_id}:${batch.first}:${batch.last}${there.size === 0 ? '' : `:${hashOf(missing.lines)}`}`,
     });
   }
-  return batch.length - missing.length;
+  return there.size;
 }
 
-async function linesPresent(options: InsertBatches, first: number, last: number): Promise<ReadonlySet<string>> {
-  const rows = await options.ctx.platform.clickhouse.query<{ import_line: string }>(linesPresentText, {
-    org: options.ctx.principal.org_id,
-    import: options.import_id,
+async function linesPresent({ ctx, import_id }: InsertBatches, { first, last }: Batch): Promise<ReadonlySet<string>> {
+  const rows = await ctx.platform.clickhouse.query<{ import_line: string }>(linesPresentText, {
+    org: ctx.principal.org_id,
+    import: import_id,
     first,
     last,
   });
   return new Set(rows.map((row) => String(row.import_line)));
 }
 
-function linesHash(rows: readonly PlacedRow[]): string {
-  return createHash('sha256')
-    .update(rows.map(({ line }) => line).join())
-    .digest('hex')
-    .slice(0, 16);
+function without(rows: string, there: ReadonlySet<string>): { readonly rows: string; readonly lines: string } {
+  const missing = rows.split('\n').filter((row) => row !== '' && !there.has(lineOf(row)));
+  return { rows: missing.map((row) => `${row}\n`).join(''), lines: missing.map(lineOf).join() };
 }
 
-function asStored(options: InsertBatches, { line, row }: PlacedRow): Readonly<Record<string, unknown>> {
-  return {
-    org_id: options.ctx.principal.org_id,
-    event_id: `${options.import_id.slice(0, 24)}${line.toString(16).padStart(12, '0')}`,
-    source: 'import',
-    import_id: options.import_id,
-    import_line: line,
-    synthetic: options.synthetic,
-    ...row,
-  };
+function hashOf(lines: string): string {
+  return createHash('sha256').update(lines).digest('hex').slice(0, 16);
 }

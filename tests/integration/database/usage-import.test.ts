@@ -95,6 +95,28 @@ describe('importUsage', () => {
     expect(await totals(ctx)).toMatchObject({ calls: 500 });
   });
 
+  // Planted bug that turns it red: a backslash or a line break that is written as it is.
+  it('keeps whatever a column holds, and what it does not hold', async () => {
+    const ctx = await newCtx();
+    const odd = ['\\N', 'a\tb\\tc', 'd\r\ne', '"ü, 猫 😀"', 'f\u0000g'];
+    const call = { time: '2026-10-01T00:00:00Z', input_tokens: 5, output_tokens: 1, cost_usd: '0.000000000001' };
+    const lines = odd.map((text) => JSON.stringify({ ...call, feature: text, error: text, retry_of: text }));
+    const file = [...lines, JSON.stringify({ ...call, latency_ms: 0 })].join('\n');
+    expect(await importFile(ctx, file, { format: 'jsonl', user: 'é' })).toMatchObject({ accepted: 6 });
+    const rows = await ctx.platform.clickhouse.query(
+      `select feature, error, retry_of, status, latency_ms, user_id, prompt_hash, toString(cost_usd) as cost
+from usage where org_id = {org:UUID} order by import_line`,
+      { org: ctx.principal.org_id },
+    );
+    const common = { user_id: 'é', prompt_hash: '', cost: '0.000000000001' };
+    expect(rows).toEqual([
+      ...odd.map((text) => ({
+        ...{ ...common, feature: text, error: text, retry_of: text, status: 'error', latency_ms: null },
+      })),
+      { ...common, feature: '', error: '', retry_of: '', status: 'ok', latency_ms: 0 },
+    ]);
+  });
+
   it('names a constant model without a price before it reads the file', async () => {
     const source = bytesOf('never read');
     const ctx = await newCtx();
@@ -179,8 +201,8 @@ describe('importUsage by key', () => {
   it('lets go of an import that failed, so that it can be tried again at once', async () => {
     const ctx = await newCtx();
     const { clickhouse } = ctx.platform;
-    const insert: typeof clickhouse.insert = async () => Promise.reject(new Error('down'));
-    const broken = { ...ctx, platform: { ...ctx.platform, clickhouse: { ...clickhouse, insert } } };
+    const insertText: typeof clickhouse.insertText = async () => Promise.reject(new Error('down'));
+    const broken = { ...ctx, platform: { ...ctx.platform, clickhouse: { ...clickhouse, insertText } } };
     await expect(importFile(broken, fileOf(10), { key: 'october' })).rejects.toThrow('down');
     expect(await importFile(ctx, fileOf(10), { key: 'october' })).toMatchObject({ accepted: 10 });
   });
@@ -190,17 +212,17 @@ describe('importUsage by key', () => {
 function diesAtSecondInsert(platform: Ctx['platform'], when: 'before' | 'after'): Ctx['platform'] {
   const { clickhouse, postgres } = platform;
   let inserts = 0;
-  const insert: typeof clickhouse.insert = async (options) => {
+  const insertText: typeof clickhouse.insertText = async (options) => {
     inserts += 1;
     if (inserts > 1 && when === 'before') throw new Error('killed');
-    await clickhouse.insert(options);
+    await clickhouse.insertText(options);
     if (inserts > 1) throw new Error('killed');
   };
   const call: typeof postgres.call = async (statement) => {
     if (inserts > 1) throw new Error('killed');
     return postgres.call(statement);
   };
-  return { ...platform, clickhouse: { ...clickhouse, insert }, postgres: { ...postgres, call } };
+  return { ...platform, clickhouse: { ...clickhouse, insertText }, postgres: { ...postgres, call } };
 }
 
 /** As if the dead process's half minute had passed. */

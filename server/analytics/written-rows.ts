@@ -1,0 +1,45 @@
+/** The columns of `usage` that an import fills, in the order of a row's cells. */
+export const importColumns = [
+  'org_id',
+  'source',
+  'import_id',
+  'synthetic',
+  'event_id',
+  'import_line',
+  'at',
+  'user_id',
+  'agent',
+  'feature',
+  'model',
+  'input_tokens',
+  'cached_input_tokens',
+  'output_tokens',
+  'cost_usd',
+  'price_book',
+  'status',
+  'error',
+  'latency_ms',
+  'request_id',
+  'prompt_hash',
+  'prefix_hash',
+  'prefix_tokens',
+  'retry_of',
+] as const;
+
+/** The line in the file of a row that `RowWriter` wrote. */
+export function lineOf(written: string): string {
+  return written.slice(13, written.indexOf('\t', 13));
+}
+
+/** Whole rows of `RowWriter` with the import's own cells before each: those are not kept once a row. */
+export function withConstants(
+  rows: string,
+  {
+    org_id,
+    import_id,
+    synthetic,
+  }: { readonly org_id: string; readonly import_id: string; readonly synthetic: boolean },
+): string {
+  const cells = `${org_id}\timport\t${import_id}\t${synthetic}\t${import_id.slice(0, 24)}`;
+  return cells + rows.slice(0, -1).replaceAll('\n', `\n${cells}`) + '\n';
+}
