@@ -9,7 +9,7 @@ export interface Problem {
 const modes = ['require', 'verify-ca', 'verify-full'];
 
 /** Loopback in any spelling, or a unix socket: the database of a laptop. */
-export function isLocalHost(host: string): boolean {
+function isLocalHost(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase();
   if (name === 'localhost' || name.endsWith('.localhost') || name.startsWith('/')) return true;
   return (
@@ -18,7 +18,7 @@ export function isLocalHost(host: string): boolean {
   );
 }
 
-export function isGuarded(settings: Settings): boolean {
+function isGuarded(settings: Settings): boolean {
   return settings.NETRA_ENV === 'staging' || settings.NETRA_ENV === 'production';
 }
 

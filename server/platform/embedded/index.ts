@@ -1,1 +1,1 @@
-export { openEmbeddedStores, type EmbeddedStores, type EmbeddedStoresOptions } from './open-embedded-stores.ts';
+export { openEmbeddedStores, type EmbeddedStores } from './open-embedded-stores.ts';

@@ -9,7 +9,7 @@ export interface ProcessRef {
 }
 
 /** When `pid` started, in whatever unit the system counts; null if there is none. */
-export function processStart(pid: number): string | null {
+function processStart(pid: number): string | null {
   try {
     if (process.platform !== 'linux') {
       return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || null;
