@@ -1,3 +1,4 @@
+import { plainNumber } from './plain-number.ts';
 import { usageColumns, type UsageColumn } from './schemas.ts';
 import { parseTime } from './usage-time.ts';
 
@@ -134,18 +135,6 @@ function tokens(values: readonly string[], column: UsageColumn, ifEmpty?: number
   if (/^-\d+(?:\.\d+)?$/.test(text)) return `${column} is negative: ${show(text)}`;
   if (/^\d+(?:\.0+)?$/.test(text)) return tooMany(column, text);
   return `${column} is not a whole number: ${show(text)}`;
-}
-
-/** A number of up to 13 digits; undefined for any other text. Four columns of each row are asked: a pattern is slower. */
-function plainNumber(text: string): number | undefined {
-  if (text.length === 0 || text.length > 13) return undefined;
-  let number = 0;
-  for (let place = 0; place < text.length; place += 1) {
-    const digit = text.charCodeAt(place) - 48;
-    if (!(digit >= 0 && digit <= 9)) return undefined;
-    number = number * 10 + digit;
-  }
-  return number;
 }
 
 function tooMany(column: UsageColumn, text: string): string {

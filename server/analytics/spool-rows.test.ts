@@ -39,7 +39,7 @@ function memory(): SpoolFile & { text(): string } {
     get size() {
       return all().length;
     },
-    append: async (bytes) => void parts.push(bytes),
+    append: async (bytes) => void parts.push(Uint8Array.from(bytes)),
     read: async (from, to) => all().subarray(from, to),
     close: async () => undefined,
     text: () => all().toString(),

@@ -52,7 +52,10 @@ export class RowSpool {
   async write(): Promise<void> {
     const ready = this.#ready;
     this.#ready = [];
-    for (const bytes of ready) await this.#spool.append(bytes);
+    for (const bytes of ready) {
+      await this.#spool.append(bytes);
+      this.#writer.giveBack(bytes);
+    }
   }
 
   /** Writes the rest; the batches in the file's order. */

@@ -111,7 +111,12 @@ from usage where org_id = {org:UUID} order by import_line`,
     const common = { user_id: 'é', prompt_hash: '', cost: '0.000000000001' };
     expect(rows).toEqual([
       ...odd.map((text) => ({
-        ...{ ...common, feature: text, error: text, retry_of: text, status: 'error', latency_ms: null },
+        ...common,
+        feature: text,
+        error: text,
+        retry_of: text,
+        status: 'error',
+        latency_ms: null,
       })),
       { ...common, feature: '', error: '', retry_of: '', status: 'ok', latency_ms: 0 },
     ]);
@@ -197,6 +202,28 @@ describe('importUsage by key', () => {
       expect(await totals(ctx)).toMatchObject(sumsOf(70_000));
     },
   );
+
+  // Planted bug that turns it red: the whole batch sent again.
+  it('completes an import of which a part of a batch is there', async () => {
+    const ctx = await newCtx();
+    const file = fileOf(30_000);
+    // As a server that dies between two partitions of one insert leaves it.
+    const { clickhouse } = ctx.platform;
+    const insertText: typeof clickhouse.insertText = async (options) => {
+      const lines = Buffer.from(options.body).toString().split('\n');
+      const body = Buffer.from(lines.filter((_, at) => at % 3 > 0).join('\n'));
+      await clickhouse.insertText({ ...options, body, token: randomUUID() });
+      throw new Error('killed');
+    };
+    const dying = { ...ctx, platform: { ...ctx.platform, clickhouse: { ...clickhouse, insertText } } };
+    await expect(importFile(dying, file, { key: 'october' })).rejects.toThrow('killed');
+    const { calls = 0 } = (await totals(ctx)) ?? {};
+    expect(calls).toBeGreaterThan(10_000);
+
+    const result = await importFile(ctx, file, { key: 'october' });
+    expect(result).toMatchObject({ accepted: 30_000 - calls, duplicates: calls });
+    expect(await totals(ctx)).toMatchObject(sumsOf(30_000));
+  });
 
   it('lets go of an import that failed, so that it can be tried again at once', async () => {
     const ctx = await newCtx();
