@@ -67,11 +67,12 @@ async function useServer(server: RunningServer, options: Omit<DemoOptions, 'port
 
 async function importFrom(client: Client, source: UsageSource, view: DemoView): Promise<void> {
   const started = performance.now();
-  const { format, map, model, user, skip_bad } = source;
+  const { format, map, model, user, skip_bad, synthetic } = source;
   const result = await client.importUsage({
     content: source.open(),
     format,
     skip_bad: skip_bad ? 'true' : 'false',
+    synthetic: synthetic ? 'true' : 'false',
     ...(map === undefined ? {} : { map }),
     ...(model === undefined ? {} : { model }),
     ...(user === undefined ? {} : { user }),

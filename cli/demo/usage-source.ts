@@ -12,6 +12,8 @@ export interface UsageSource {
   readonly model: string | undefined;
   readonly user: string | undefined;
   readonly skip_bad: boolean;
+  /** Generated, not measured: everything that shows it says so. */
+  readonly synthetic: boolean;
   open(): Readable;
 }
 
@@ -36,6 +38,7 @@ export async function usageSource(options: UsageOptions): Promise<UsageSource> {
       model: undefined,
       user: undefined,
       skip_bad: false,
+      synthetic: true,
       open: () => streamServerCommand(['sample', '--seed', seed]),
     };
   }
@@ -47,6 +50,7 @@ export async function usageSource(options: UsageOptions): Promise<UsageSource> {
     model: options.model,
     user: options.user,
     skip_bad: options.skipBad === true,
+    synthetic: false,
     open: () => createReadStream(file),
   };
 }

@@ -1,4 +1,5 @@
-import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { NetraError } from '@netra/contract';
 import { generateSample } from '../analytics/index.ts';
@@ -17,8 +18,12 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const today_ms = Math.floor(systemClock.nowMs() / day_ms) * day_ms;
   const start = new Date(today_ms - days * day_ms).toISOString().slice(0, 10);
-  for (const part of generateSample({ seed, start, days, calls }).csv()) {
-    if (!process.stdout.write(part)) await once(process.stdout, 'drain');
+  const sample = generateSample({ seed, start, days, calls });
+  try {
+    await pipeline(Readable.from(sample.csv()), process.stdout);
+  } catch (error) {
+    // A reader that has seen enough (`sample | head`) is no failure of ours.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
   }
   return 0;
 }
