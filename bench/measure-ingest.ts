@@ -7,9 +7,9 @@ import { inTurn, type Pair } from './rate.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 const batchRows = 10_000;
-/** Nothing is kept between attempts, checked or deduplicated; columns, order and partitions are those of `usage`. */
-const floorTable = `create or replace table floor_usage as usage engine = MergeTree
-partition by toYYYYMM(at) order by (org_id, at, event_id)`;
+/** The columns, order and partitions of `usage`, without its defaults, constraints and deduplication. */
+const floorTable = `create or replace table floor_usage engine = MergeTree
+partition by toYYYYMM(at) order by (org_id, at, event_id) as select * from usage where false`;
 /** Left to the table's defaults by an import, so by the floor too: a cell that holds nothing. */
 const empty: ReadonlySet<unknown> = new Set(['', false, null, '00000000-0000-0000-0000-000000000000']);
 
