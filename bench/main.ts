@@ -43,8 +43,10 @@ try {
 async function* measureAll(house: BenchHouse, size: Size): AsyncGenerator<Row> {
   const { postgres_url } = house;
   const { rounds, pairs } = size;
-  const appends = await measureAppends(postgres_url, { runs: 200, appends: size.appends, rounds });
-  yield beside('events appended durably', '/s', appends, 'at least 0.6');
+  for (const events_each of [8, 3]) {
+    const appends = await measureAppends(postgres_url, { runs: 200, events_each, appends: size.appends, rounds });
+    yield beside(`events appended durably, ${events_each} at a time`, '/s', appends, 'at least 0.6');
+  }
   const many = await measureHolds(postgres_url, { wallets: 1_000, pairs, rounds });
   yield beside('hold + settle, 1,000 wallets', '/s', many, 'at least 0.7');
   const one = await measureHolds(postgres_url, { wallets: 1, pairs, rounds });

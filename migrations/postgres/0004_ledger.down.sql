@@ -1,7 +1,6 @@
 -- breaking: removes every wallet, grant, hold and transfer
 drop function netra.check_books();
 drop function netra.orgs_due(int);
-drop function netra.hold_of_key(uuid, text);
 drop function netra.read_balance(uuid);
 drop function netra.expire_grants(uuid);
 drop function netra.grant_credits(uuid, uuid, bigint, text, smallint, timestamptz, text, text, uuid, timestamptz);

@@ -285,7 +285,7 @@ $$;
 
 -- The answer to a hold's key that is known; no row if it is not.
 create function netra.known_hold(p_org uuid, p_amount_micro bigint, p_reason text, p_agent text, p_run uuid, p_key text)
-  returns setof bigint language plpgsql as $$
+  returns table (balance_micro bigint, hold_id uuid) language plpgsql as $$
 declare
   v_prior netra.transfer;
 begin
@@ -293,7 +293,9 @@ begin
   if found then
     -- The hold's own id is not part of the request: a caller that retries may make a new one.
     perform netra.same_request(v_prior, v_prior.hold_id, p_amount_micro, p_reason, p_agent, p_run);
-    return next v_prior.available_after_micro;
+    balance_micro := v_prior.available_after_micro;
+    hold_id := v_prior.hold_id;
+    return next;
   end if;
 end
 $$;
@@ -306,7 +308,7 @@ $$;
 -- index then says so, and the caller's retry finds the answer.
 create function netra.place_hold(p_org uuid, p_hold uuid, p_amount_micro bigint, p_reason text, p_agent text,
                                  p_run uuid, p_key text)
-  returns table (balance_micro bigint)
+  returns table (balance_micro bigint, hold_id uuid)
   language plpgsql security definer set search_path = pg_catalog as $$
 declare
   v_org text := set_config('netra.org_id', p_org::text, true);
@@ -361,6 +363,7 @@ begin
     perform netra.refuse_credits(p_org, p_amount_micro, p_amount_micro);
   end if;
   balance_micro := v_available_micro;
+  hold_id := p_hold;
   return next;
 end
 $$;
@@ -695,15 +698,6 @@ begin
 end
 $$;
 
--- The hold that a key opened: place_hold answers with the balance only.
-create function netra.hold_of_key(p_org uuid, p_key text) returns uuid
-  language plpgsql volatile security definer set search_path = pg_catalog as $$
-begin
-  perform netra.enter_org(p_org);
-  return (select t.hold_id from netra.transfer t where t.org_id = p_org and t.kind = 'hold' and t.key = p_key);
-end
-$$;
-
 -- Organisations that a schedule has to visit: a period or a grant has ended. It then calls netra.grant_period.
 create function netra.orgs_due(p_limit int) returns table (org_id uuid)
   language sql stable security definer set search_path = pg_catalog as $$
@@ -811,7 +805,7 @@ begin
     'netra.extend_hold(uuid, uuid, bigint, text)', 'netra.capture_hold(uuid, uuid, bigint, text, text)',
     'netra.settle_hold(uuid, uuid, bigint, text, text)',
     'netra.grant_credits(uuid, uuid, bigint, text, smallint, timestamptz, text, text, uuid, timestamptz)',
-    'netra.expire_grants(uuid)', 'netra.read_balance(uuid)', 'netra.hold_of_key(uuid, text)']::regprocedure[] loop
+    'netra.expire_grants(uuid)', 'netra.read_balance(uuid)']::regprocedure[] loop
     execute format('revoke execute on function %s from public', v_function);
     execute format('alter function %s owner to netra_ledger', v_function);
   end loop;
@@ -824,6 +818,6 @@ grant execute on function
   netra.place_hold(uuid, uuid, bigint, text, text, uuid, text), netra.extend_hold(uuid, uuid, bigint, text),
   netra.capture_hold(uuid, uuid, bigint, text, text), netra.settle_hold(uuid, uuid, bigint, text, text),
   netra.grant_credits(uuid, uuid, bigint, text, smallint, timestamptz, text, text, uuid, timestamptz),
-  netra.expire_grants(uuid), netra.read_balance(uuid), netra.hold_of_key(uuid, text),
+  netra.expire_grants(uuid), netra.read_balance(uuid),
   netra.orgs_due(int), netra.check_books()
   to netra_app, netra_log, netra_system;

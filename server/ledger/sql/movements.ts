@@ -21,8 +21,7 @@ export function placeHoldStatement(values: {
   return {
     name: 'ledger.place_hold',
     // A known key answers with the hold that it opened, not with the id that this caller has just made.
-    text: `select balance_micro, netra.hold_of_key($1, $7) as hold_id
-             from netra.place_hold($1, $2, $3, $4, $5, $6, $7)`,
+    text: 'select balance_micro, hold_id from netra.place_hold($1, $2, $3, $4, $5, $6, $7)',
     values: [org_id, hold_id, amount_micro, reason, agent, run_id, key],
   };
 }
