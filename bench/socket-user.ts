@@ -20,10 +20,12 @@ export interface RunTimes {
 export class SocketUser {
   readonly #ws: WebSocket;
   #onFrame: (frame: Frame) => void = () => undefined;
+  #onClose: (code: number) => void = () => undefined;
   #next = 1;
 
   private constructor(ws: WebSocket) {
     this.#ws = ws;
+    ws.on('close', (code: number) => this.#onClose(code));
     ws.on('message', (data: Buffer) => this.#onFrame(JSON.parse(data.toString()) as Frame));
   }
 
@@ -32,13 +34,14 @@ export class SocketUser {
     const user = new SocketUser(ws);
     await new Promise<void>((resolve, reject) => {
       ws.once('error', reject);
+      user.#onClose = (code) => reject(new Error(`closed with ${code}`));
       ws.once('open', () => ws.send(JSON.stringify({ type: 'hello', token })));
       user.#onFrame = ({ type, message }) => (type === 'ready' ? resolve() : reject(new Error(message ?? type)));
     });
     return user;
   }
 
-  /** Resolves when the run's terminal event was followed by `end`. Rejects on any error frame. */
+  /** Resolves when the run's terminal event was followed by `end`. Rejects on any error frame, and if the socket is closed. */
   run(input: unknown): Promise<RunTimes> {
     const id = this.#next;
     this.#next += 1;
@@ -46,6 +49,7 @@ export class SocketUser {
     let accepted_ms = 0;
     let first_event_ms = 0;
     return new Promise((resolve, reject) => {
+      this.#onClose = (code) => reject(new Error(`closed with ${code}`));
       this.#onFrame = (frame) => {
         const elapsed_ms = performance.now() - started;
         if (frame.type === 'accepted') {

@@ -35,7 +35,7 @@ export const defaultLimits: Limits = {
   unauthenticated_address: 1024,
   subscriptions: 256,
   commands: 256,
-  frames_second: 600,
+  frames_second: 2_000,
   bad_frames: 10,
   buffered_bytes: 256 * 1024,
   buffered_max_bytes: 2 * 1024 * 1024,
