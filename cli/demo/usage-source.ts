@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { maxUsageFileBytes } from '@netra/contract';
 import { streamServerCommand } from '../server-process.ts';
 
 /** What to import: the user's own file, or the built-in synthetic sample. */
@@ -61,6 +62,11 @@ async function assertReadable(file: string): Promise<void> {
     throw new UsageError(`cannot read ${file}: ${reason}. Give the path of a CSV or JSONL file with --file.`);
   });
   if (!found.isFile()) throw new UsageError(`cannot read ${file}: it is not a file.`);
+  if (found.size > maxUsageFileBytes) {
+    throw new UsageError(
+      `cannot import ${file}: it has ${found.size} bytes, at most ${maxUsageFileBytes} (2 GiB) fit. Split it.`,
+    );
+  }
   if (found.size === 0) throw new UsageError(`cannot import ${file}: it is empty.`);
 }
 

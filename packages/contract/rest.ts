@@ -224,6 +224,9 @@ export const namedQuery = z.object({ name: z.string(), text: z.string(), params:
 export const usage = z.object({ query: namedQuery, rows: z.array(z.record(z.string(), z.unknown())) });
 export type Usage = z.infer<typeof usage>;
 
+/** The largest usage file, 2 GiB: about 50 million calls. */
+export const maxUsageFileBytes = 2 ** 31;
+
 /** How to read an uploaded usage file. `map` is `field=Column,field=Column`. */
 export const usageImportQuery = z.object({
   format: z.enum(['csv', 'ndjson']),

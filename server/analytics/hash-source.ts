@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { NetraError } from '@netra/contract';
-
-/** The largest usage file, 2 GiB: about 50 million calls. */
-const maxFileBytes = 2 ** 31;
+import { maxUsageFileBytes, NetraError } from '@netra/contract';
 
 export interface HashedSource {
   /** The source's bytes, to be read once. Throws payload_too_large beyond the limit. */
@@ -12,7 +9,7 @@ export interface HashedSource {
 }
 
 /** Hashes and measures a file while it goes by. */
-export function hashSource(source: AsyncIterable<Uint8Array>, max_bytes = maxFileBytes): HashedSource {
+export function hashSource(source: AsyncIterable<Uint8Array>, max_bytes = maxUsageFileBytes): HashedSource {
   const sha256 = createHash('sha256');
   async function* pass(): AsyncGenerator<Uint8Array> {
     let size_bytes = 0;

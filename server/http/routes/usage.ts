@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { NetraError, usage, usageImport, usageImportQuery, usageQuery } from '@netra/contract';
+import { maxUsageFileBytes, NetraError, usage, usageImport, usageImportQuery, usageQuery } from '@netra/contract';
 import {
   dataCoverage,
   importUsage,
@@ -41,6 +41,7 @@ export function usageRoutes(app: NetraApp): void {
       if (!(request.body instanceof Readable)) {
         throw new NetraError('unsupported_media_type', 'Send the file as text/csv or application/x-ndjson');
       }
+      refuseTooLarge(request.headers['content-length']);
       const result = await importUsage({
         ctx,
         input: {
@@ -56,5 +57,13 @@ export function usageRoutes(app: NetraApp): void {
       });
       return { ...result, totals: { ...result.totals, calls: BigInt(result.totals.calls) } };
     },
+  });
+}
+
+/** Said by its sender to be too large: refused before a byte is read. One that does not say is cut off when it is. */
+function refuseTooLarge(content_length: string | undefined): void {
+  if (Number(content_length ?? 0) <= maxUsageFileBytes) return;
+  throw new NetraError('payload_too_large', 'A usage file has at most 2 GiB: split it.', {
+    max_bytes: maxUsageFileBytes,
   });
 }

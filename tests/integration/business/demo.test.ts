@@ -9,7 +9,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventData } from '@netra/contract';
@@ -136,6 +136,15 @@ describe('demo', () => {
     expect(stderr).toMatch(reason);
     expect(stderr).not.toMatch(/\n\s+at /);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('refuses a file of more than 2 GiB before it starts anything', async () => {
+    const file = await fileOf('huge.csv', header);
+    await truncate(file, 2 ** 31 + 1); // sparse: it takes no room
+    const { code, stderr } = await demo(['--model', 'gpt-4o', '--file', file]);
+    expect(stderr).toMatch(/has 2147483649 bytes, at most 2147483648/);
+    expect(stderr).not.toMatch(/starting/);
+    expect(code).toBe(1);
   });
 
   it('refuses a file that is not there before it starts anything', async () => {
