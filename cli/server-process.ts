@@ -7,12 +7,17 @@ import { repositoryRoot } from './repository.ts';
 /** The server's entry. The CLI never imports the server: it runs it, as an operator would. */
 const serverEntry = join(repositoryRoot, 'server', 'main.ts');
 
-/** Runs a server command with this terminal's streams; resolves to its exit code. Signals reach it through us. */
-export function runServerCommand(args: readonly string[]): Promise<number> {
-  return runProgram(serverEntry, args);
+/**
+ * Becomes the server's command: same process, same streams, so that a signal to `./netra start`, SIGKILL too, is a signal
+ * to the server, and nothing of it is left behind. Does not return.
+ */
+export function becomeServerCommand(args: readonly string[]): never {
+  const { execve } = process;
+  if (execve === undefined) throw new Error('this Node cannot replace its process: use the one that ./netra installs');
+  return execve(process.execPath, [process.execPath, serverEntry, ...args], process.env);
 }
 
-/** Runs a program of ours the same way. */
+/** Runs a program of ours with this terminal's streams; resolves to its exit code. Signals reach it through us. */
 export async function runProgram(entry: string, args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { runServerCommand } from '../server-process.ts';
+import { becomeServerCommand } from '../server-process.ts';
 
 interface Passthrough {
   readonly name: string;
@@ -7,7 +7,7 @@ interface Passthrough {
   readonly usage: string;
 }
 
-/** Commands that the server itself carries out: the CLI starts it with the same words and hands on its exit code. */
+/** Commands that the server itself carries out: this process becomes it, with the same words. */
 const passthroughs: readonly Passthrough[] = [
   { name: 'start', summary: 'serve until SIGTERM', usage: '[--port N] [--data DIR]' },
   {
@@ -16,7 +16,11 @@ const passthroughs: readonly Passthrough[] = [
     usage: 'user create --email E --org NAME --plan PLAN [--json] [--ttl SECONDS] [--data DIR]',
   },
   { name: 'doctor', summary: 'check the books and the run log, read-only', usage: '[--json] [--data DIR]' },
-  { name: 'migrate', summary: 'bring the stores up or down', usage: 'up|down|status [--to N] [--data DIR]' },
+  {
+    name: 'migrate',
+    summary: 'bring the stores up or down',
+    usage: 'up|down|status [--store postgres|clickhouse] [--steps N] [--data DIR]',
+  },
   { name: 'config', summary: 'check the configuration', usage: 'check [--json]' },
 ];
 
@@ -28,8 +32,6 @@ export function serverCommands(): Command[] {
       .argument('[words...]')
       .allowUnknownOption()
       .helpOption('--help', 'show this')
-      .action(async (words: readonly string[]) => {
-        process.exitCode = await runServerCommand([name, ...words]);
-      }),
+      .action((words: readonly string[]) => becomeServerCommand([name, ...words])),
   );
 }

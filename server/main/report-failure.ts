@@ -9,6 +9,15 @@ export function reportFailure(error: unknown): number {
     }
     return 1;
   }
+  if (isUsageMistake(error)) {
+    process.stderr.write(`netra: ${error.message}\n`);
+    return 2;
+  }
   process.stderr.write(`netra: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return 1;
+}
+
+/** What `parseArgs` says of a flag that is not there. */
+function isUsageMistake(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 }
