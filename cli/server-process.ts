@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -31,20 +31,35 @@ export async function runProgram(entry: string, args: readonly string[]): Promis
 export interface RunningServer {
   readonly url: string;
   readonly ws: string;
-  readonly process: ChildProcess;
-  /** SIGTERM, then the exit code. */
+  /** SIGTERM, once however often it is asked; then the server's exit code. */
   stop(): Promise<number>;
+  /** Serves until SIGINT or SIGTERM, stops, and ends this process with `code`. */
+  serveUntilTold(code: number): Promise<never>;
 }
 
 /** Starts a server and resolves when it has printed its ready line; rejects with its last words if it ends first. */
 export async function startServer(args: readonly string[], env: NodeJS.ProcessEnv): Promise<RunningServer> {
-  const child = spawn(process.execPath, [serverEntry, 'start', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(process.execPath, [serverEntry, 'start', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+    // A process group of its own: Ctrl-C reaches us alone, and the server gets one signal, not two (two mean "at once").
+    detached: true,
+  });
   const lastWords: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
     lastWords.push(line);
     if (lastWords.length > 40) lastWords.shift();
   });
   const exited = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+  let stopping: Promise<number> | undefined;
+  const stop = (): Promise<number> => {
+    if (stopping === undefined) child.kill('SIGTERM');
+    stopping ??= exited;
+    return stopping;
+  };
+  let told = 130;
+  const leave = (): void => void stop().then(() => process.exit(told));
+  process.once('SIGINT', leave).once('SIGTERM', leave);
   const ready = await new Promise<{ url: string; ws: string }>((resolve, reject) => {
     child.once('error', reject);
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
@@ -54,10 +69,10 @@ export async function startServer(args: readonly string[], env: NodeJS.ProcessEn
   });
   return {
     ...ready,
-    process: child,
-    stop: () => {
-      child.kill('SIGTERM');
-      return exited;
+    stop,
+    serveUntilTold: (code) => {
+      told = code;
+      return new Promise<never>(() => undefined);
     },
   };
 }

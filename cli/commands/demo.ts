@@ -49,7 +49,7 @@ async function show(options: DemoOptions): Promise<number> {
   const { server, ok } = await runDemo({ data, port, source, view });
   if (!json && !exit) {
     stdout(`\nServing ${server.url} (API description at ${server.url}/openapi.json). Ctrl-C ends it.\n`);
-    await new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+    return server.serveUntilTold(ok ? 0 : 1);
   }
   await server.stop();
   return ok ? 0 : 1;
