@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createClient } from '@clickhouse/client';
 import { generateSample, importUsage } from '../server/analytics/index.ts';
-import type { Ctx, Platform } from '../server/platform/index.ts';
+import { makeOrg } from './make-org.ts';
 import { openBenchPlatform } from './open-bench-platform.ts';
 import { inTurn, type Pair } from './rate.ts';
 
@@ -68,12 +68,4 @@ async function insertBare(bare: ReturnType<typeof createClient>, rows: readonly 
   for (let from = 0; from < rows.length; from += batchRows) {
     await bare.insert({ table: 'floor_usage', values: rows.slice(from, from + batchRows), format: 'JSONEachRow' });
   }
-}
-
-async function makeOrg(platform: Platform): Promise<Ctx> {
-  const org_id = platform.ids.uuid();
-  const insert = { text: 'insert into netra.org (org_id, name) values ($1, $2)', values: [org_id, 'bench'] };
-  await platform.postgres.inOrg(org_id, (tx) => tx.rows(insert));
-  const principal = { org_id, user_id: 'bench', role: 'owner', kind: 'user', expires_at_ms: null } as const;
-  return { platform, principal, trace_id: 'bench' };
 }

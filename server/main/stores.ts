@@ -10,7 +10,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const stores = await openEmbeddedStores({ data_dir: values.data, log, need: ['postgres', 'clickhouse'] });
   const { postgres_url, clickhouse_url } = stores;
   process.stdout.write(`${JSON.stringify({ type: 'stores', postgres_url, clickhouse_url })}\n`);
-  await untilTold({ stdin: true });
+  await untilTold();
   await stores.stop();
   return 0;
 }

@@ -13,7 +13,7 @@ import { admitPrincipal } from './sign-in.ts';
 import { startSweep } from './sweep.ts';
 
 export type { Limits } from './limits.ts';
-export type { Authenticator, RequestCounter, Rooms, Tail, TailStep } from './rooms.ts';
+export type { Authenticator, RequestCounter, Rooms } from './rooms.ts';
 
 export interface WebSocketOptions {
   readonly server: Server;

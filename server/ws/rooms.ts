@@ -1,20 +1,5 @@
-import type { RunEvent } from '@netra/contract';
 import type { Ctx, Platform, Principal } from '../platform/index.ts';
-
-/** One thing a tail has to say. `events` are committed (R1), dense, and each given once. */
-export type TailStep =
-  | { readonly kind: 'events'; readonly events: readonly RunEvent[] }
-  | { readonly kind: 'live'; readonly seq: number }
-  | { readonly kind: 'end'; readonly seq: number }
-  | { readonly kind: 'reset'; readonly epoch: number; readonly first: number; readonly reason: string };
-
-/** A run's log from a cursor on. Pull-based: whoever does not pull holds nothing but its cursor. */
-export interface Tail {
-  readonly epoch: number;
-  readonly head: number;
-  next(signal: AbortSignal): Promise<TailStep>;
-  close(): void | Promise<void>;
-}
+import type { Tail } from '../runs/index.ts';
 
 /** The verbs behind the frames. Each authorises: a run id is not a credential. */
 export interface Rooms {

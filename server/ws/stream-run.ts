@@ -1,7 +1,7 @@
 import { closeCodes, NetraError, type ClientFrame, type RunEvent } from '@netra/contract';
 import type { Connection } from './connection.ts';
 import { frameOfEvent } from './frame-of-event.ts';
-import type { Tail, TailStep } from './rooms.ts';
+import type { Tail, TailItem } from '../runs/index.ts';
 
 /**
  * `subscribe`: authorises, answers `subscribed`, then sends the run's events from the cursor on until it ends, the
@@ -20,7 +20,7 @@ export async function subscribe(
     const tail = await hub.rooms.tailRun({ ctx, input: { run, after, ...(epoch === undefined ? {} : { epoch }) } });
     if (abort.signal.aborted) {
       leavePlace(connection, subscriptions, run, abort);
-      await tail.close();
+      tail.close();
       return;
     }
     connection.send({ type: 'subscribed', id, run, epoch: tail.epoch, head: tail.head });
@@ -82,7 +82,7 @@ async function stream(subscription: Subscription): Promise<void> {
     // The client holds its cursor; a new connection is a new try, by its own backoff.
     connection.close(closeCodes.internal, 'stream failed');
   } finally {
-    await subscription.tail.close();
+    subscription.tail.close();
   }
 }
 
@@ -126,14 +126,14 @@ async function settlesWithin(promise: Promise<void>, time_ms: number): Promise<b
 async function fallBehind(subscription: Subscription): Promise<void> {
   const { connection, run, signal, cursor } = subscription;
   const { epoch } = subscription.tail;
-  await subscription.tail.close();
+  subscription.tail.close();
   await connection.whenWritable();
   if (signal.aborted || !connection.ctx) return;
   subscription.tail = await connection.hub.rooms.tailRun({ ctx: connection.ctx, input: { run, after: cursor, epoch } });
 }
 
 /** After a `reset` the tail goes on, from its first event. */
-function sendControl(subscription: Subscription, step: Exclude<TailStep, { kind: 'events' }>): void {
+function sendControl(subscription: Subscription, step: Exclude<TailItem, { kind: 'events' }>): void {
   const { connection, run } = subscription;
   if (step.kind !== 'reset') return connection.send({ type: step.kind, run, seq: step.seq });
   const { epoch, first, reason } = step;

@@ -1,14 +1,6 @@
-import { forecastUsageTool } from '../tools/forecast-usage.ts';
 import * as savings from '../tools/find-savings.ts';
 import { planActionsTool } from '../tools/plan-actions.ts';
-import {
-  usageByDayTool,
-  usageByFeatureTool,
-  usageByModelTool,
-  usageByUserTool,
-  usageCoverageTool,
-  usageTotalsTool,
-} from '../tools/read-usage.ts';
+import { dataTools } from './data.ts';
 import { defineUsageAgent } from './usage-agent.ts';
 
 /** The main job in one run: triage, data, what can be saved, what to do first, the report. */
@@ -18,13 +10,7 @@ export const optimizationAgent = defineUsageAgent({
   description: 'Finds what can be saved, how much, how sure that is, and what to do first.',
   task: 'Find what can be saved: first what the data has, then where the cost goes, then savings, then their order.',
   tools: [
-    usageCoverageTool,
-    usageTotalsTool,
-    usageByDayTool,
-    usageByModelTool,
-    usageByFeatureTool,
-    usageByUserTool,
-    forecastUsageTool,
+    ...dataTools,
     savings.findExactDuplicatesTool,
     savings.findRepeatedPromptsTool,
     savings.findOversizedContextTool,
