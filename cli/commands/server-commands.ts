@@ -13,7 +13,7 @@ const passthroughs: readonly Passthrough[] = [
   {
     name: 'admin',
     summary: 'operate: users, organisations, plans',
-    usage: 'user create --email E --org NAME --plan PLAN [--json] [--ttl SECONDS] [--data DIR]',
+    usage: 'NOUN VERB [words...]; without words it lists them',
   },
   { name: 'doctor', summary: 'check the books and the run log, read-only', usage: '[--json] [--data DIR]' },
   {
