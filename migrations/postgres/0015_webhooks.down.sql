@@ -1,2 +1,2 @@
--- not breaking: reserved, see the next commit
-select 1;
+-- not breaking: nothing stands on it
+drop function netra.emit_webhook(uuid, text, text, jsonb);

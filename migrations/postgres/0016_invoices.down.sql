@@ -1,2 +1,2 @@
--- not breaking: reserved, see the next commit
-select 1;
+-- not breaking: nothing stands on it
+drop function netra.tax_of(uuid, timestamptz);

@@ -1,0 +1,2 @@
+-- not breaking: reserved, see the next commit
+select 1;
