@@ -6,6 +6,7 @@ const placeOf = {
   api: 'tests/integration/api/',
   monitoring: 'tests/integration/monitoring/',
   websocket: 'tests/e2e/websocket/',
+  compat: 'tests/e2e/compat/',
   chaos: 'tests/chaos/',
   load: 'tests/load/',
   security: 'tests/security/',
@@ -21,7 +22,7 @@ export const heavyCategories: readonly Category[] = ['chaos', 'load', 'security'
 
 const groups: Readonly<Record<string, readonly Category[]>> = {
   integration: ['database', 'config', 'business', 'api', 'monitoring'],
-  e2e: ['websocket'],
+  e2e: ['websocket', 'compat'],
 };
 
 /** Every name that --category knows. */

@@ -56,6 +56,9 @@ function answer(platform: Platform, thrown: unknown, request: FastifyRequest, re
   if (error.code === 'method_not_allowed' && typeof allow === 'string') void reply.header('Allow', allow);
   // A URL that is none is refused before any hook has run.
   if (!reply.hasHeader('x-content-type-options')) void reply.headers(bareHeaders).header('Netra-Trace-Id', request.id);
-  const body = JSON.stringify(toProblem(error, request.id));
+  const problem = toProblem(error, request.id);
+  // A URL that is none has no route.
+  const shape = (request.routeOptions as typeof request.routeOptions | undefined)?.config.problemShape;
+  const body = JSON.stringify(shape ? shape(problem) : problem);
   return reply.code(error.status).header('Content-Type', 'application/problem+json').send(body);
 }

@@ -16,7 +16,7 @@ export type { Authenticator, PublicCtx } from './caller.ts';
 export type { Probes } from './probes.ts';
 export { operations, type OperationName } from './operations.ts';
 export type { PublicLimit, RequestCounter, RequestRate } from './request-rate.ts';
-export { route, type Call } from './route.ts';
+export { route, type Call, type ProblemShape } from './route.ts';
 export { openEventStream, parseLastEventId, type EventStream } from './sse.ts';
 
 /** What the routes stand on; they reach it through `app.netra`. */

@@ -37,6 +37,8 @@ function post<const Rest extends Pick<Operation, 'access' | 'status' | 'creates'
 const create = { access: 'tenant', status: 201, creates: true } as const;
 const command = { access: 'tenant', status: 202, creates: false } as const;
 const change = { access: 'tenant', status: 200, creates: false } as const;
+/** Other people's clients send no key of ours: a retry is known by what their protocol names. */
+const stream = { access: 'tenant', status: 200, creates: false } as const;
 const open = { access: 'public', status: 200, creates: false } as const;
 
 export const operations = {
@@ -88,6 +90,25 @@ export const operations = {
 
   readUsage: get('/v1/usage', 'usage', 'LLM usage, with the query behind each figure', 'tenant'),
   importUsage: post('/v1/usage/import', 'usage', 'Upload a file of LLM calls', { ...create, status: 200 }),
+
+  chatAiSdk: post('/compat/ai-sdk/chat', 'compat', 'useChat of the AI SDK: ask, and stream the answer', stream),
+  resumeAiSdk: get('/compat/ai-sdk/chat/:chat/stream', 'compat', 'useChat of the AI SDK: resume', 'tenant'),
+  runAgUi: post('/compat/ag-ui/:agent', 'compat', 'AG-UI 1.0: run an agent, and stream its events', stream),
+  listOpenAiModels: get('/compat/openai/v1/models', 'compat', 'OpenAI: the agents, as models', 'tenant'),
+  chatOpenAi: post('/compat/openai/v1/chat/completions', 'compat', 'OpenAI: chat completions', stream),
+  createOpenAiResponse: post('/compat/openai/v1/responses', 'compat', 'OpenAI: create a response', stream),
+  readOpenAiResponse: get(
+    '/compat/openai/v1/responses/:response',
+    'compat',
+    'OpenAI: a response, or its stream',
+    'tenant',
+  ),
+  cancelOpenAiResponse: post(
+    '/compat/openai/v1/responses/:response/cancel',
+    'compat',
+    'OpenAI: cancel a response',
+    stream,
+  ),
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

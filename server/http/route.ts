@@ -25,6 +25,15 @@ export interface Call<Name extends OperationName, Params, Query, Body> {
   readonly reply: FastifyReply;
 }
 
+/** Adds to the body of a refusal; what is there stays. */
+export type ProblemShape = (problem: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    problemShape?: ProblemShape;
+  }
+}
+
 interface Route<Name extends OperationName, Params, Query, Body, Response extends z.ZodType> {
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
@@ -35,6 +44,8 @@ interface Route<Name extends OperationName, Params, Query, Body, Response extend
   readonly bodyLimit?: number;
   /** Longest time to the answer. 0 = none: for streams. */
   readonly timeout_ms?: number;
+  /** Dresses a refusal for clients that look elsewhere for it than RFC 9457 says. */
+  readonly problemShape?: ProblemShape;
   /** One call of a verb. A handler that has taken the connection over (`reply.hijack()`) answers undefined. */
   handle(call: Call<Name, Params, Query, Body>): Promise<Wireable<z.input<Response>> | undefined>;
 }
@@ -68,6 +79,7 @@ export function route<
       },
     },
     ...(spec.bodyLimit === undefined ? {} : { bodyLimit: spec.bodyLimit }),
+    ...(spec.problemShape === undefined ? {} : { config: { problemShape: spec.problemShape } }),
     // Not the server's option: fastify lets no route take that back.
     ...(timeout_ms === 0 ? {} : { handlerTimeout: timeout_ms }),
     // Authenticated before the body is read: a stranger's upload is never buffered.

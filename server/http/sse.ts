@@ -12,8 +12,13 @@ export interface Cursor {
 export interface EventStream {
   /** Ends when the reader goes away; pass it to the tail. */
   readonly signal: AbortSignal;
-  /** `data` is sent as one line of JSON. Without a cursor the event has no id: it is not one of the log. */
-  write(event: { readonly type: string; readonly data: unknown; readonly cursor?: Cursor }): Promise<void>;
+  /**
+   * `data` is sent as one line of JSON. Without a cursor the event has no id: it is not one of the log. Without a type
+   * it is a `message`, which is what other people's clients listen to.
+   */
+  write(event: { readonly type?: string; readonly data: unknown; readonly cursor?: Cursor }): Promise<void>;
+  /** `data: [DONE]`, by which OpenAI's and the AI SDK's clients know a stream that was not cut. */
+  done(): Promise<void>;
   end(): void;
 }
 
@@ -21,7 +26,7 @@ export interface EventStream {
 const heartbeat_ms = 15_000;
 
 /** Takes the connection over. From here on no status can be sent: refuse before. */
-export function openEventStream(reply: FastifyReply): EventStream {
+export function openEventStream(reply: FastifyReply, headers: Readonly<Record<string, string>> = {}): EventStream {
   reply.hijack();
   const raw = reply.raw;
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
@@ -30,6 +35,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
     'Cache-Control': 'no-store, no-transform',
     // nginx would otherwise hold events back until its buffer is full.
     'X-Accel-Buffering': 'no',
+    ...headers,
   });
   raw.flushHeaders();
   const gone = new AbortController();
@@ -47,14 +53,18 @@ export function openEventStream(reply: FastifyReply): EventStream {
     gone.abort();
   });
   raw.on('error', () => gone.abort());
+  const send = async (text: string): Promise<void> => {
+    if (gone.signal.aborted || raw.write(text)) return;
+    await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
+  };
   return {
     signal: gone.signal,
-    async write({ type, data, cursor }) {
-      if (gone.signal.aborted) return;
+    write({ type, data, cursor }) {
       const id = cursor ? `id: ${cursor.epoch}:${cursor.seq}\n` : '';
-      if (raw.write(`${id}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`)) return;
-      await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
+      const event = type === undefined ? '' : `event: ${type}\n`;
+      return send(`${id}${event}data: ${JSON.stringify(data)}\n\n`);
     },
+    done: () => send('data: [DONE]\n\n'),
     end,
   };
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { admitRun, executeRun } from '../agents/index.ts';
 import { keepPriceBook } from '../billing/index.ts';
+import { compatRoutes } from '../compat/index.ts';
 import { createHttp } from '../http/index.ts';
 import { routes } from '../http/routes/index.ts';
 import * as plans from '../plans/index.ts';
@@ -35,7 +36,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
     platform,
     accounts,
     plans,
-    routes: routes({ accounts }),
+    routes: [...routes({ accounts }), ...compatRoutes],
     origins: config.cors_origins,
     probes: { started: () => true, ready: () => serving && !shutdown.signal.aborted },
   });

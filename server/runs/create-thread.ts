@@ -15,7 +15,7 @@ export async function createThread({
   const { org_id, user_id, role } = ctx.principal;
   if (role === 'viewer') throw new NetraError('forbidden', 'A viewer cannot start a conversation.');
   const title = input.title ?? '';
-  const thread_id = idOfKey(org_id, input.idempotency_key);
+  const thread_id = threadIdOf(org_id, input.idempotency_key);
   const [thread] = await ctx.platform.postgres.inOrg(org_id, async (tx) => {
     await tx.rows(insertThread(org_id, thread_id, user_id, title));
     return tx.rows<Thread>(selectThread(org_id, thread_id));
@@ -28,7 +28,7 @@ export async function createThread({
 }
 
 /** The key is the id: a version 8 uuid (RFC 9562 §5.8) of organisation and key, so no table of keys is needed. */
-function idOfKey(org_id: string, key: string): string {
+export function threadIdOf(org_id: string, key: string): string {
   const hash = createHash('sha256').update(`thread\n${org_id}\n${key}`).digest('hex');
   const variant = ((Number.parseInt(hash.slice(16, 17), 16) & 3) | 8).toString(16);
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-${variant}${hash.slice(17, 20)}-${hash.slice(20, 32)}`;

@@ -1,7 +1,7 @@
 /** Threads, runs and their event log: append, read, tail. */
 export type { Claim, Lease } from './claim.ts';
 export { checkRunLog } from './check-run-log.ts';
-export { createThread } from './create-thread.ts';
+export { createThread, threadIdOf } from './create-thread.ts';
 export { isStorable, maxEventData_bytes, storable } from './encode-event.ts';
 export { finishRun } from './finish-run.ts';
 export { GroupCall } from './group-call.ts';
@@ -13,6 +13,7 @@ export { listenToHints, nodeOf, type LocalWorker, type Seat } from './node.ts';
 export { openJournal } from './open-journal.ts';
 export type { OutboxRow } from './outbox-row.ts';
 export { readEvents } from './read-events.ts';
+export { readLatestRun } from './read-latest-run.ts';
 export { readRun } from './read-run.ts';
 export { requestCancel } from './request-cancel.ts';
 export { RunCancelled } from './run-cancelled.ts';

@@ -109,6 +109,18 @@ export function selectRuns(org_id: string, before: string | null, limit: number)
   };
 }
 
+/** By the thread's newest question: messages are in order of their ids, within the thread's own key. */
+export function selectLatestRun(org_id: string, thread_id: string): Statement {
+  return {
+    name: 'runs.select_latest_run',
+    text: `select ${runColumns} from (
+        select m.run_id from netra.message m
+        where m.org_id = $1 and m.thread_id = $2 and m.author = 'user' order by m.message_id desc limit 1
+      ) last join netra.run r on r.org_id = $1 and r.run_id = last.run_id`,
+    values: [org_id, thread_id],
+  };
+}
+
 /** Rows of `netra.check_run_log`: one a breach. */
 export interface BreachRow {
   readonly org_id: string;

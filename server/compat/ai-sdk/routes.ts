@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { openEventStream, route, type NetraApp } from '../../http/index.ts';
+import type { Ctx } from '../../platform/index.ts';
+import { readLatestRun, threadIdOf } from '../../runs/index.ts';
+import { followRun } from '../follow-run.ts';
+import { conversationKey, openConversation, startRun } from '../start-run.ts';
+import { ChatChunks } from './chat-chunks.ts';
+import { askOf, chatRequest } from './chat-request.ts';
+
+/** The client sends the whole conversation with each question. */
+const maxBody_bytes = 8 * 1024 * 1024;
+const protocol = { 'x-vercel-ai-ui-message-stream': 'v1' };
+const chatParams = z.object({ chat: z.string().min(1).max(100) });
+
+export function aiSdkRoutes(app: NetraApp): void {
+  route(app, 'chatAiSdk', {
+    body: chatRequest,
+    response: z.unknown(),
+    bodyLimit: maxBody_bytes,
+    timeout_ms: 0,
+    async handle({ ctx, body, reply }) {
+      const { input, key } = askOf(body);
+      const thread = await openConversation(ctx, 'ai-sdk', body.id);
+      const { run } = await startRun(ctx, { wire: 'ai-sdk', thread, agent: body.agent, input, key });
+      await sendChat(ctx, run, openEventStream(reply, protocol));
+    },
+  });
+  route(app, 'resumeAiSdk', {
+    params: chatParams,
+    response: z.unknown(),
+    timeout_ms: 0,
+    async handle({ ctx, params, reply }) {
+      const thread = threadIdOf(ctx.principal.org_id, conversationKey('ai-sdk', params.chat));
+      const run = await readLatestRun({ ctx, input: { thread } });
+      // Nothing to resume: the client keeps what it has.
+      if (run === null || run.ended_at !== null) return void (await reply.code(204).send());
+      return sendChat(ctx, run.run_id, openEventStream(reply, protocol));
+    },
+  });
+}
+
+/** Sends the run's whole message. A client that resumes builds it anew, so it always begins at the first event. */
+async function sendChat(ctx: Ctx, run: string, stream: ReturnType<typeof openEventStream>): Promise<void> {
+  const chunks = new ChatChunks(run);
+  try {
+    for await (const event of followRun({ ctx, run, signal: stream.signal })) {
+      for (const data of chunks.push(event)) await stream.write({ data });
+    }
+    await stream.done();
+  } finally {
+    stream.end();
+  }
+}

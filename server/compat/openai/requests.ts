@@ -1,0 +1,54 @@
+import { NetraError } from '@netra/contract';
+import { z } from 'zod';
+
+const parts = z.array(z.looseObject({ type: z.string().max(64), text: z.string().optional() })).max(1_000);
+const message = z.looseObject({
+  role: z.string().max(32).optional(),
+  content: z.union([z.string(), parts]).nullish(),
+});
+
+/** Ours, in both: an input for agents that take more than text (`extra_body` of the client). */
+const netra_input = z.unknown().optional();
+const model = z.string().min(1).max(64);
+
+export const chatCompletionRequest = z.looseObject({
+  model,
+  messages: z.array(message).min(1).max(1_000),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
+  n: z.literal(1, 'only one choice is made').nullish(),
+  netra_input,
+});
+
+export const createResponseRequest = z.looseObject({
+  model,
+  input: z.union([z.string(), z.array(message).min(1).max(1_000)]).optional(),
+  stream: z.boolean().nullish(),
+  background: z.boolean().nullish(),
+  previous_response_id: z.string().max(64).nullish(),
+  netra_input,
+});
+
+export const readResponseQuery = z.object({
+  stream: z.stringbool().default(false),
+  starting_after: z.coerce.number().int().nonnegative().optional(),
+});
+
+type Said = readonly z.output<typeof message>[] | string | undefined;
+
+/** The text of the user's last message. The conversation before it is the thread's, which we keep ourselves. */
+export function questionOf(said: Said, own: unknown): unknown {
+  if (own !== undefined) return own;
+  if (typeof said === 'string') return said;
+  const last = said?.findLast(({ role }) => role === undefined || role === 'user');
+  if (last === undefined) throw new NetraError('invalid_request', 'There is no message of the user.');
+  if (typeof last.content === 'string') return last.content;
+  return (last.content ?? []).flatMap(({ text }) => (text === undefined ? [] : [text])).join('\n');
+}
+
+/** The run behind a response id; throws `not_found` for what cannot be one. */
+export function runOfResponse(response: string): string {
+  const run = z.uuid().safeParse(response.replace(/^resp_/, ''));
+  if (run.success) return run.data;
+  throw new NetraError('not_found', 'There is no such response.');
+}

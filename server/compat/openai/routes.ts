@@ -1,0 +1,147 @@
+import { isErrorCode, NetraError } from '@netra/contract';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { listAgents } from '../../agents/index.ts';
+import { openEventStream, route, type EventStream, type NetraApp, type ProblemShape } from '../../http/index.ts';
+import type { Ctx } from '../../platform/index.ts';
+import { readRun, requestCancel } from '../../runs/index.ts';
+import { followRun } from '../follow-run.ts';
+import { startRun } from '../start-run.ts';
+import { CompletionOfRun } from './completion-chunks.ts';
+import {
+  chatCompletionRequest,
+  createResponseRequest,
+  questionOf,
+  readResponseQuery,
+  runOfResponse,
+} from './requests.ts';
+import { ResponseOfRun } from './response-events.ts';
+
+const maxBody_bytes = 8 * 1024 * 1024;
+const responseParams = z.object({ response: z.string().min(1).max(64) });
+const response = z.unknown();
+/** A stream that nobody reads has no signal of its own. */
+const never = new AbortController().signal;
+
+/** OpenAI's clients look for the refusal in `error`. */
+const problemShape: ProblemShape = (problem) => ({
+  ...problem,
+  error: { message: problem['detail'], type: problem['title'], code: problem['code'], param: null },
+});
+const common = { response, bodyLimit: maxBody_bytes, timeout_ms: 0, problemShape } as const;
+
+export function openAiRoutes(app: NetraApp): void {
+  route(app, 'listOpenAiModels', {
+    response,
+    problemShape,
+    async handle({ ctx }) {
+      const agents = await listAgents({ ctx });
+      const data = agents.map(({ agent: id }) => ({ id, object: 'model', created: 0, owned_by: 'netra' }));
+      return { object: 'list', data };
+    },
+  });
+  chatRoute(app);
+  responseRoutes(app);
+}
+
+function chatRoute(app: NetraApp): void {
+  route(app, 'chatOpenAi', {
+    ...common,
+    body: chatCompletionRequest,
+    async handle({ ctx, body, request, reply }) {
+      const input = questionOf(body.messages, body.netra_input);
+      const { run } = await start(ctx, request, { agent: body.model, input, after: null });
+      const completion = new CompletionOfRun(run);
+      if (body.stream !== true) {
+        for await (const event of followRun({ ctx, run, signal: never })) completion.push(event);
+        if (completion.failure !== null) throw failureOf(completion.failure);
+        return completion.completion();
+      }
+      await streaming(openEventStream(reply), async (stream) => {
+        for await (const event of followRun({ ctx, run, signal: stream.signal })) {
+          for (const data of completion.push(event)) await stream.write({ data });
+        }
+        if (body.stream_options?.include_usage === true) await stream.write({ data: completion.usageChunk() });
+        await stream.done();
+      });
+      return undefined;
+    },
+  });
+}
+
+function responseRoutes(app: NetraApp): void {
+  route(app, 'createOpenAiResponse', {
+    ...common,
+    body: createResponseRequest,
+    async handle({ ctx, body, request, reply }) {
+      const input = questionOf(body.input, body.netra_input);
+      const { run } = await start(ctx, request, { agent: body.model, input, after: body.previous_response_id ?? null });
+      if (body.stream === true)
+        return streaming(openEventStream(reply), (stream) => sendResponse(ctx, run, -1, stream));
+      return tellResponse(ctx, run, body.background === true ? 'now' : 'end');
+    },
+  });
+  route(app, 'readOpenAiResponse', {
+    ...common,
+    params: responseParams,
+    query: readResponseQuery,
+    async handle({ ctx, params, query, reply }) {
+      const { run_id } = await readRun({ ctx, input: { run: runOfResponse(params.response) } });
+      if (!query.stream) return tellResponse(ctx, run_id, 'now');
+      const after = query.starting_after ?? -1;
+      return streaming(openEventStream(reply), (stream) => sendResponse(ctx, run_id, after, stream));
+    },
+  });
+  route(app, 'cancelOpenAiResponse', {
+    ...common,
+    params: responseParams,
+    async handle({ ctx, params }) {
+      const run = runOfResponse(params.response);
+      await requestCancel({ ctx, input: { run } });
+      return tellResponse(ctx, run, 'end');
+    },
+  });
+}
+
+interface Question {
+  readonly agent: string;
+  readonly input: unknown;
+  /** The response whose conversation this goes on in. */
+  readonly after: string | null;
+}
+
+/** A retry of the client carries the same `Idempotency-Key`, if the application gave it one. */
+async function start(ctx: Ctx, request: FastifyRequest, { agent, input, after }: Question): Promise<{ run: string }> {
+  const header = request.headers['idempotency-key'];
+  const key = typeof header === 'string' && header !== '' ? header : ctx.platform.ids.uuid();
+  if (after === null) return startRun(ctx, { wire: 'openai', thread: null, agent, input, key });
+  const { thread_id } = await readRun({ ctx, input: { run: runOfResponse(after) } });
+  return startRun(ctx, { wire: 'openai', thread: thread_id, agent, input, key });
+}
+
+async function tellResponse(ctx: Ctx, run: string, until: 'end' | 'now'): Promise<Readonly<Record<string, unknown>>> {
+  const told = new ResponseOfRun(run);
+  for await (const event of followRun({ ctx, run, until, signal: never })) told.push(event);
+  return told.response();
+}
+
+async function sendResponse(ctx: Ctx, run: string, after: number, stream: EventStream): Promise<void> {
+  const told = new ResponseOfRun(run);
+  for await (const event of followRun({ ctx, run, signal: stream.signal })) {
+    for (const data of told.push(event)) {
+      if (data.sequence_number > after) await stream.write({ type: data.type, data });
+    }
+  }
+}
+
+async function streaming(stream: EventStream, send: (stream: EventStream) => Promise<void>): Promise<undefined> {
+  try {
+    await send(stream);
+  } finally {
+    stream.end();
+  }
+}
+
+function failureOf({ code, message }: { readonly code: string; readonly message: string }): NetraError {
+  return new NetraError(isErrorCode(code) ? code : 'conflict', message);
+}
