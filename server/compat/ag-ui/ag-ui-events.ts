@@ -18,8 +18,8 @@ export class AgUiEvents {
   #messages = 0;
   readonly #interrupts: AgUiEvent[] = [];
 
-  constructor(names: AgUiNames) {
-    this.#names = names;
+  constructor({ threadId, runId }: AgUiNames) {
+    this.#names = { threadId, runId };
   }
 
   /** What waits for an answer, in the order it was asked. */
