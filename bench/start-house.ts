@@ -1,13 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Session } from '@netra/contract';
-
-const entry = join(dirname(dirname(fileURLToPath(import.meta.url))), 'server', 'main.ts');
+import { openEmbeddedStores, startServer } from '@netra/testkit/processes';
 
 /** A real server on a data folder of its own, in a process of its own, as an operator starts it. */
 export interface BenchHouse {
@@ -22,28 +15,30 @@ export interface BenchHouse {
 }
 
 export async function startHouse(): Promise<BenchHouse> {
-  const data = await mkdtemp(join(tmpdir(), 'netra-bench-'));
-  const stores = await startChild(['stores', '--data', data], {});
-  const { postgres_url = '', clickhouse_url = '' } = stores.ready;
-  const server = await startChild(['start', '--port', '0', '--data', data], {
+  const stores = await openEmbeddedStores();
+  const { postgres_url, clickhouse_url } = stores;
+  const env = {
     NETRA_POSTGRES_URL: postgres_url,
     NETRA_CLICKHOUSE_URL: clickhouse_url,
     NETRA_SIGNUP_PLAN: 'enterprise',
     NETRA_REHEARSAL: 'on',
     NETRA_LOG_LEVEL: 'warn',
+  };
+  const server = await startServer({ env }).catch(async (error: unknown) => {
+    await stores.close();
+    throw error;
   });
-  const { url = '', ws = '' } = server.ready;
+  const { url, ws, pid } = server;
   return {
     url,
     ws,
-    pid: server.child.pid ?? 0,
+    pid,
     postgres_url,
     clickhouse_url,
     signUp: () => signUp(url),
     close: async () => {
       await server.stop();
-      await stores.stop();
-      await rm(data, { recursive: true, force: true });
+      await stores.close();
     },
   };
 }
@@ -57,30 +52,4 @@ async function signUp(url: string): Promise<Session> {
   });
   if (!response.ok) throw new Error(`sign-up: ${response.status} ${await response.text()}`);
   return (await response.json()) as Session;
-}
-
-interface Child {
-  readonly child: ChildProcess;
-  readonly ready: Readonly<Record<string, string>>;
-  stop(): Promise<void>;
-}
-
-async function startChild(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Child> {
-  const child = spawn(process.execPath, [entry, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const ready = await new Promise<Record<string, string>>((resolve, reject) => {
-    createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
-    child.once('exit', (code) => reject(new Error(`netra ${args[0] ?? ''} ended with ${String(code)}`)));
-  });
-  return {
-    child,
-    ready,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await gone;
-    },
-  };
 }

@@ -22,6 +22,7 @@ const breaches = {
   'cli/dynamic.ts': `export const a = await import('../server/main.ts');\n`,
   'packages/client/server.ts': `import { value } from '../../server/platform/index.ts';\nexport const a = value;\n`,
   'packages/contract/client.ts': `import { value } from '../client/index.ts';\nexport const a = value;\n`,
+  'bench/testkit.ts': `import { suite } from '@netra/testkit';\nexport const a = suite;\n`,
   'server/runs/floating.ts': `export function a(): void {\n  Promise.resolve(1);\n}\n`,
   'server/runs/loud.ts': `export function a(): void {\n  console.log(1);\n}\n`,
 } as const;
@@ -35,6 +36,7 @@ const allowed = {
   'packages/contract/index.ts': value,
   'packages/client/index.ts': value,
   'server/main.ts': `import { value } from './http/index.ts';\nexport const a = value;\n`,
+  'bench/processes.ts': `import { startServer } from '@netra/testkit/processes';\nexport const a = startServer;\n`,
   'server/plans/through-the-door.ts': `import { value } from '../ledger/index.ts';\nexport const a = value;\n`,
   'server/ledger/ground.ts': `import { value } from '../platform/index.ts';\nexport const a = value;\n`,
   'server/ledger/books.test.ts': `import { suite } from '@netra/testkit';\nimport { value } from '../runs/index.ts';\nexport const a = [suite, value];\n`,

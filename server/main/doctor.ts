@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { checkSettled } from '../analytics/index.ts';
 import { checkBooks } from '../ledger/index.ts';
-import { openLog, openPlatform, type Platform } from '../platform/index.ts';
+import { openPlatform, type Platform } from '../platform/index.ts';
 import { checkRunLog } from '../runs/index.ts';
-import { commonOptions, configFrom } from './options.ts';
-import { openStores } from './open-stores.ts';
+import { commonOptions } from './options.ts';
+import { withStores } from './with-stores.ts';
 
 interface Finding {
   readonly invariants: string;
@@ -14,11 +14,8 @@ interface Finding {
 /** `doctor [--json]`: checks the invariants on this installation, read-only. Exit code 1 on a breach. */
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { ...commonOptions, json: { type: 'boolean' } } });
-  const config = configFrom(values);
-  const log = openLog({ level: 'warn' });
-  const stores = await openStores(config, log);
-  try {
-    const platform = await openPlatform({ config, urls: stores.urls, role: 'app', log });
+  return withStores(values, 'warn', async (open) => {
+    const platform = await openPlatform({ ...open, role: 'app' });
     try {
       const findings = await examine(platform);
       process.stdout.write(values.json === true ? json(findings) : text(findings));
@@ -26,9 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
     } finally {
       await platform.close();
     }
-  } finally {
-    await stores.stop();
-  }
+  });
 }
 
 async function examine(platform: Platform): Promise<readonly Finding[]> {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { NetraError } from '@netra/contract';
-import { migrateDown, migrateUp, migrationStatus, openLog } from '../platform/index.ts';
-import { commonOptions, configFrom } from './options.ts';
-import { openStores } from './open-stores.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../platform/index.ts';
+import { commonOptions } from './options.ts';
+import { withStores } from './with-stores.ts';
 
 const options = {
   ...commonOptions,
@@ -20,11 +20,7 @@ export async function run(args: readonly string[]): Promise<number> {
       'Usage: netra migrate up|down|status [--store postgres|clickhouse] [--steps N] [--data DIR]',
     );
   }
-  const config = configFrom(values);
-  const log = openLog({ level: 'info' });
-  const stores = await openStores(config, log);
-  try {
-    const { urls } = stores;
+  await withStores(values, 'info', async ({ urls, log }) => {
     if (direction === 'up') await migrateUp({ urls, log });
     if (direction === 'down')
       await migrateDown({ urls, log, store: storeOf(values.store), steps: Number(values.steps) });
@@ -33,9 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
         `${line.store.padEnd(11)} ${String(line.version).padStart(4, '0')} ${line.name.padEnd(24)} ${line.state}\n`,
       );
     }
-  } finally {
-    await stores.stop();
-  }
+  });
   return 0;
 }
 
