@@ -15,11 +15,16 @@ import { subscribe } from '../../../server/plans/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { credit, openLedger, type LedgerNode } from '../ledger-node.ts';
 import { anomalies, levels, play } from './anomalies.ts';
+import { durability } from './transactions/durability.ts';
+import { load } from './transactions/load.ts';
 
 const home = suite();
 let node: LedgerNode;
+/** With a connection for each of many callers. */
+let wide: LedgerNode;
 beforeAll(async () => {
   node = await openLedger(home);
+  wide = await openLedger({ ...home, env: { ...home.env, NETRA_POSTGRES_POOL: '32' } });
 });
 
 /** How many rows of the organisation there are, by table; and its wallet, to the version. */
@@ -167,6 +172,9 @@ describe('postgres-2: isolation', () => {
     });
   });
 });
+
+describe('postgres-3: durability', () => durability(home));
+describe('postgres-4: load', () => load(() => wide));
 
 function startSpender(org_id: string, spends: number): Promise<ReadyChild> {
   const order = { postgres_url: home.stores.postgres_url, org_id, spends, amount_micro: String(credit) };
