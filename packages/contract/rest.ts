@@ -137,8 +137,16 @@ export const jwks = z.object({
   ),
 });
 
-/** `balance_micro` can be spent now; `debt_micro` was spent beyond all credits, and the next ones given pay it first. */
-export const credits = z.object({ balance_micro: microCredits, held_micro: microCredits, debt_micro: microCredits });
+/**
+ * `balance_micro` can be spent now; `debt_micro` was spent beyond all credits, and the next ones given pay it first.
+ * `overage_micro` is what is spent or held, in this period, of the line that the plan has beyond its credits.
+ */
+export const credits = z.object({
+  balance_micro: microCredits,
+  held_micro: microCredits,
+  debt_micro: microCredits,
+  overage_micro: microCredits,
+});
 export type Credits = z.infer<typeof credits>;
 
 /**
@@ -148,7 +156,7 @@ export type Credits = z.infer<typeof credits>;
 export const transfer = z.object({
   transfer: z.string().regex(/^[1-9]\d*$/),
   at,
-  kind: z.enum(['grant', 'hold', 'extend', 'capture', 'settle', 'overage', 'expire']),
+  kind: z.enum(['grant', 'hold', 'extend', 'capture', 'settle', 'overage', 'expire', 'refund', 'move', 'line']),
   amount_micro: microCredits,
   held_micro: microCredits,
   spent_micro: microCredits,

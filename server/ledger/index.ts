@@ -1,10 +1,16 @@
 export { captureHold, type CaptureHoldInput } from './capture-hold.ts';
 export { checkBooks, type Breach } from './check-books.ts';
+export { examineBooks, type Examination } from './examine-books.ts';
+export { faultsOfBooks } from './how-to-mend.ts';
 export { expireGrants } from './expire-grants.ts';
 export { extendHold, type ExtendHoldInput } from './extend-hold.ts';
 export { grantCredits, type GrantCreditsInput } from './grant-credits.ts';
 export { listTransfers, type ListTransfersInput, type Transfer } from './list-transfers.ts';
+export { listWallets, type Wallet } from './list-wallets.ts';
+export { moveCredits, type MoveCreditsInput } from './move-credits.ts';
+export { openWallet, type OpenWalletInput } from './open-wallet.ts';
 export { placeHold, type PlaceHoldInput } from './place-hold.ts';
-export { readBalance, type Balance } from './read-balance.ts';
+export { readBalance, type Balance, type ReadBalanceInput } from './read-balance.ts';
+export { refundHold, type RefundHoldInput } from './refund-hold.ts';
 export { settleHold, type SettleHoldInput } from './settle-hold.ts';
 export type { CreditsGranted, HoldCaptured, HoldExtended, HoldPlaced, HoldSettled } from './sql/movements.ts';

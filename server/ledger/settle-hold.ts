@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { oneRow, parseInput, type Ctx } from '../platform/index.ts';
-import { amountMicro, movementKey, reason, uuid } from './schemas.ts';
+import { amountMicro, beyond, movementKey, reason, uuid } from './schemas.ts';
 import { settleHoldStatement, type HoldSettled } from './sql/movements.ts';
 
-const input = z.object({ hold_id: uuid, capture_micro: amountMicro, reason, key: movementKey });
+const input = z.object({ hold_id: uuid, capture_micro: amountMicro, reason, key: movementKey, beyond });
 export type SettleHoldInput = z.input<typeof input>;
 
 /**
@@ -12,7 +12,6 @@ export type SettleHoldInput = z.input<typeof input>;
  * `not_found`, `conflict` (ended under another key), `idempotency_key_reused`.
  */
 export async function settleHold({ ctx, input: raw }: { ctx: Ctx; input: SettleHoldInput }): Promise<HoldSettled> {
-  const { hold_id, capture_micro, reason: why, key } = parseInput(input, raw);
-  const statement = settleHoldStatement(ctx.principal.org_id, hold_id, capture_micro, why, key);
+  const statement = settleHoldStatement({ org_id: ctx.principal.org_id, ...parseInput(input, raw) });
   return oneRow(await ctx.platform.postgres.call<HoldSettled>(statement));
 }

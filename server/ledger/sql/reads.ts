@@ -5,17 +5,28 @@ export interface BalanceRow {
   readonly held_micro: bigint;
   readonly debt_micro: bigint;
   readonly version: bigint;
+  readonly overage_micro: bigint;
 }
 
-export function readBalanceStatement(org_id: string): Statement {
+export function readBalanceStatement(org_id: string, wallet: number): Statement {
   return {
     name: 'ledger.read_balance',
-    text: 'select available_micro, held_micro, debt_micro, version from netra.read_balance($1)',
-    values: [org_id],
+    text: 'select available_micro, held_micro, debt_micro, version, overage_micro from netra.read_balance($1, $2)',
+    values: [org_id, wallet],
   };
 }
 
-export type TransferKind = 'grant' | 'hold' | 'extend' | 'capture' | 'settle' | 'overage' | 'expire';
+export type TransferKind =
+  | 'grant'
+  | 'hold'
+  | 'extend'
+  | 'capture'
+  | 'settle'
+  | 'overage'
+  | 'expire'
+  | 'refund'
+  | 'move'
+  | 'line';
 
 export interface TransferRow {
   readonly version: bigint;
@@ -40,23 +51,5 @@ export function listTransfersStatement(org_id: string, before: bigint | null, li
             where org_id = $1 and wallet_id = 0 and ($2::bigint is null or version < $2)
             order by version desc limit $3`,
     values: [org_id, before, limit],
-  };
-}
-
-export interface BreachRow {
-  readonly org_id: string;
-  readonly invariant: 'M1' | 'M2' | 'M3';
-  readonly what: string;
-  readonly expected: string;
-  readonly found: string;
-}
-
-export function checkBooksStatement(): Statement {
-  return {
-    text: `select org_id, invariant, what, expected, found from netra.check_books()
-           union all
-           select org_id, invariant, what, expected, found from netra.check_run_holds()
-            order by 1, 2, 3`,
-    values: [],
   };
 }

@@ -147,6 +147,7 @@ class Play {
       balance_micro: model.usable,
       held_micro: model.held,
       debt_micro: model.debt,
+      overage_micro: 0n,
     });
     const text = `select grant_id, spent_micro, held_micro, remaining_micro, expired_micro from netra.credit_grant`;
     const rows = await this.#ctx.platform.postgres.inOrg(org_id, (tx) =>

@@ -158,7 +158,11 @@ describe('postgres-2: isolation', () => {
       const total: Record<string, number> = {};
       for (const [outcome, count] of counts.flatMap(Object.entries)) total[outcome] = (total[outcome] ?? 0) + count;
       expect(total).toEqual({ spent: 100, insufficient_credits: 900 });
-      expect(await readBalance({ ctx, input: {} })).toEqual({ balance_micro: 0n, held_micro: 0n, debt_micro: 0n });
+      expect(await readBalance({ ctx, input: {} })).toMatchObject({
+        balance_micro: 0n,
+        held_micro: 0n,
+        debt_micro: 0n,
+      });
       expect(await checkBooks({ platform: node.platform })).toEqual([]);
     } finally {
       await Promise.all(processes.map((each) => each.stop()));

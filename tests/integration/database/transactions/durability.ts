@@ -66,6 +66,7 @@ export function durability(home: Suite): void {
         balance_micro: (before[place]?.balance_micro ?? 0n) - charges - fees,
         held_micro: 0n,
         debt_micro: 0n,
+        overage_micro: 0n,
       });
     }
     expect(await checkBooks({ platform: node.platform })).toEqual([]);
