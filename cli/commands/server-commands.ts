@@ -15,7 +15,11 @@ const passthroughs: readonly Passthrough[] = [
     summary: 'operate: users, organisations, plans',
     usage: 'NOUN VERB [words...]; without words it lists them',
   },
-  { name: 'doctor', summary: 'check the books and the run log, read-only', usage: '[--json] [--data DIR]' },
+  {
+    name: 'doctor',
+    summary: 'check the books and the run log, read-only, and explain a breach',
+    usage: '[--org ID] [--json] [--data DIR]',
+  },
   {
     name: 'migrate',
     summary: 'bring the stores up or down',

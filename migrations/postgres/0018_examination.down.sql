@@ -1,2 +1,15 @@
--- not breaking: reserved, see the next commit
-select 1;
+drop function netra.explain_books(uuid, int);
+drop function netra.check_chain();
+drop function netra.check_seen_chain();
+drop function netra.read_settled();
+drop function netra.check_run_log(int);
+drop function netra.check_run_holds();
+drop function netra.check_books();
+alter function netra.read_seen_settled() security definer;
+alter function netra.check_seen_run_log(int) security definer;
+alter function netra.check_seen_run_holds() security definer;
+alter function netra.check_seen_books() security definer;
+alter function netra.read_seen_settled() rename to read_settled;
+alter function netra.check_seen_run_log(int) rename to check_run_log;
+alter function netra.check_seen_run_holds() rename to check_run_holds;
+alter function netra.check_seen_books() rename to check_books;

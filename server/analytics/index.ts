@@ -1,5 +1,6 @@
 /** ClickHouse: usage goes in by file and by outbox; questions about it come back with the query that answers them. */
 export * from './check-settled.ts';
+export { faultsOfCharges } from './explain-settled.ts';
 export type {
   Activity,
   EventFact,

@@ -1,3 +1,4 @@
+export { examinePriceBooks } from './examine-price-books.ts';
 export { keepPriceBook } from './keep-price-book.ts';
 export { listModelPrices, priceOf, type ModelPrices } from './price-of.ts';
 export { rateUsage, type RatedUsage, type Usage } from './rate-usage.ts';

@@ -1,5 +1,5 @@
 import type { Postgres } from '../platform/index.ts';
-import { checkBooksStatement, type BreachRow } from './sql/reads.ts';
+import { checkBooksStatement, type BreachRow } from './sql/examination.ts';
 
 /** Something in the books that does not add up. Amounts are micro-credits as decimal strings. */
 export type Breach = BreachRow;
@@ -10,5 +10,5 @@ export async function checkBooks({
 }: {
   platform: { readonly postgres: Pick<Postgres, 'call'> };
 }): Promise<readonly Breach[]> {
-  return platform.postgres.call<BreachRow>(checkBooksStatement());
+  return platform.postgres.call<BreachRow>(checkBooksStatement('all'));
 }

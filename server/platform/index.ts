@@ -13,6 +13,7 @@ export {
   type NodeReport,
   type OddNode,
 } from './describe-config.ts';
+export type { Fault } from './fault.ts';
 export { systemIds, uuidV7, type Ids } from './ids.ts';
 export { openLog, redact, type Log, type LogLevel } from './log.ts';
 export { openMetrics, type Metrics } from './metrics.ts';

@@ -61,12 +61,11 @@ async function retrying<T>(random: () => number, work: () => Promise<T>): Promis
   }
 }
 
-async function inTransaction<T>(pool: Pool, org_id: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+async function inTransaction<T>(pool: Pool, begin: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    // One round trip for both; the id was checked to be a uuid, so it cannot carry SQL.
-    await client.query(`begin; select netra.enter_org('${org_id}')`);
+    await client.query(begin);
     const result = await work(transaction(client));
     await client.query('commit');
     return result;
@@ -127,7 +126,12 @@ export function openPostgres(url: string, options: PostgresOptions): Postgres {
       mapped(statement.name ?? null, async () => (await pool.query(toQuery(statement))).rows as Row[]),
     async inOrg(org_id, work) {
       if (!uuidShape.test(org_id)) throw new NetraError('invalid_request', 'The organisation id is not a uuid');
-      return mapped(null, () => inTransaction(pool, org_id, work));
+      // One round trip for both; the id was checked to be a uuid, so it cannot carry SQL.
+      return mapped(null, () => inTransaction(pool, `begin; select netra.enter_org('${org_id}')`, work));
+    },
+    inSnapshot(statement_timeout_ms, work) {
+      const limit = `set local statement_timeout = ${Math.ceil(statement_timeout_ms)}`;
+      return mapped(null, () => inTransaction(pool, `begin isolation level repeatable read read only; ${limit}`, work));
     },
     close: () => pool.end(),
   };

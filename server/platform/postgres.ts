@@ -22,6 +22,12 @@ export interface Postgres {
   call<Row>(statement: Statement): Promise<Row[]>;
   /** begin; enter_org(org_id); work; commit. */
   inOrg<T>(org_id: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Everything that `work` reads is as of one moment, and it can write nothing: begin isolation level repeatable read
+   * read only; work; commit. For examinations, which may read long: each statement gets `statement_timeout_ms`. No
+   * tenant is entered.
+   */
+  inSnapshot<T>(statement_timeout_ms: number, work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Milliseconds are database time; the pool is for libraries that need one (and for its metrics). */
   readonly pool: Pool;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 /** Threads, runs and their event log: append, read, tail. */
 export type { Claim, Lease } from './claim.ts';
 export { checkRunLog } from './check-run-log.ts';
+export { examineRunLog, faultsOfLogs } from './examine-run-log.ts';
 export { createThread, threadIdOf } from './create-thread.ts';
 export { isStorable, maxEventData_bytes, storable } from './encode-event.ts';
 export { finishRun } from './finish-run.ts';

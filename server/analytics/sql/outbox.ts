@@ -12,10 +12,55 @@ export function clearOutbox(batch_id: string): Statement {
   return { name: 'clear_outbox', text: 'select netra.clear_outbox($1)', values: [batch_id] };
 }
 
-/** Per organisation: what terminal runs settled, and how many of its rows have not left the outbox. */
-export function readSettled(): Statement {
-  return { text: 'select org_id, settled_micro, waiting from netra.read_settled()', values: [] };
+/** Per organisation: what terminal runs settled, and how many of its rows have not left the outbox. `seen`: in a tenant. */
+export function readSettled(scope: 'all' | 'seen'): Statement {
+  const read = scope === 'seen' ? 'read_seen_settled' : 'read_settled';
+  return { text: `select org_id, settled_micro, waiting from netra.${read}()`, values: [] };
 }
 
-/** For ClickHouse: an operator's check, the one text of this room over all organisations. */
-export const chargesText = 'select org_id, toString(sum(amount_micro)) as summed from charge group by org_id';
+/** For ClickHouse: an operator's check, the one text of this room over all organisations; the other is of one. */
+export const allChargesText = 'select org_id, toString(sum(amount_micro)) as summed from charge group by org_id';
+export const chargesText = `
+select org_id, toString(sum(amount_micro)) as summed from charge where org_id = {org:UUID} group by org_id`;
+
+/** What an organisation's ended runs settled, by UTC day. */
+export function settledByDay(org_id: string): Statement {
+  return {
+    text: `select to_char(r.ended_at at time zone 'UTC', 'YYYY-MM-DD') as day, sum(h.spent_micro)::text as micro
+             from netra.run r join netra.hold h on h.org_id = r.org_id and h.hold_id = r.hold_id
+            where r.org_id = $1 and r.state in ('completed', 'failed', 'cancelled') group by 1`,
+    values: [org_id],
+  };
+}
+
+export interface ChargeRow {
+  readonly hold_id: string;
+  readonly run_id: string;
+  readonly at: string;
+  readonly micro: string;
+  readonly times: string;
+}
+
+/** One such day, run by run. */
+export function settledOfDay(org_id: string, day: string): Statement {
+  return {
+    text: `select r.hold_id, r.run_id, to_char(r.ended_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at,
+                  h.spent_micro::text as micro, '1' as times
+             from netra.run r join netra.hold h on h.org_id = r.org_id and h.hold_id = r.hold_id
+            where r.org_id = $1 and r.state in ('completed', 'failed', 'cancelled')
+              and r.ended_at >= $2::date::timestamp at time zone 'UTC'
+              and r.ended_at < ($2::date + 1)::timestamp at time zone 'UTC'`,
+    values: [org_id, day],
+  };
+}
+
+/** The same two for ClickHouse. */
+export const chargesByDayText = `
+select toString(toDate(at, 'UTC')) as day, toString(sum(amount_micro)) as micro
+from charge where org_id = {org:UUID} group by day`;
+
+export const chargesOfDayText = `
+select toString(event_id) as hold_id, toString(any(run_id)) as run_id,
+  formatDateTime(min(at), '%Y-%m-%dT%H:%i:%SZ', 'UTC') as at, toString(sum(amount_micro)) as micro,
+  toString(count()) as times
+from charge where org_id = {org:UUID} and toDate(at, 'UTC') = {day:Date} group by event_id`;

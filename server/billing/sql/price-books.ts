@@ -25,3 +25,11 @@ export function readPriceBookStatement(version: string): Statement {
     values: [version],
   };
 }
+
+/** The kept versions, newest first. */
+export function listPriceBooksStatement(limit: number): Statement {
+  return {
+    text: 'select book_version as version, kept_at from netra.price_book order by kept_at desc limit $1',
+    values: [limit],
+  };
+}

@@ -120,14 +120,3 @@ export function selectLatestRun(org_id: string, thread_id: string): Statement {
     values: [org_id, thread_id],
   };
 }
-
-/** Rows of `netra.check_run_log`: one a breach. */
-export interface BreachRow {
-  readonly org_id: string;
-  readonly run_id: string;
-  readonly breach: string;
-}
-
-export function checkRunLogStatement(stale_ms: number): Statement {
-  return { text: 'select org_id, run_id, breach from netra.check_run_log($1)', values: [stale_ms] };
-}
