@@ -56,11 +56,11 @@ export function settledOfDay(org_id: string, day: string): Statement {
 
 /** The same two for ClickHouse. */
 export const chargesByDayText = `
-select toString(toDate(at, 'UTC')) as day, toString(sum(amount_micro)) as micro
-from charge where org_id = {org:UUID} group by day`;
+select toString(toDate(c.at, 'UTC')) as day, toString(sum(c.amount_micro)) as micro
+from charge c where c.org_id = {org:UUID} group by day`;
 
 export const chargesOfDayText = `
-select toString(event_id) as hold_id, toString(any(run_id)) as run_id,
-  formatDateTime(min(at), '%Y-%m-%dT%H:%i:%SZ', 'UTC') as at, toString(sum(amount_micro)) as micro,
+select toString(c.event_id) as hold_id, toString(any(c.run_id)) as run_id,
+  formatDateTime(min(c.at), '%Y-%m-%dT%H:%i:%SZ', 'UTC') as at, toString(sum(c.amount_micro)) as micro,
   toString(count()) as times
-from charge where org_id = {org:UUID} and toDate(at, 'UTC') = {day:Date} group by event_id`;
+from charge c where c.org_id = {org:UUID} and toDate(c.at, 'UTC') = {day:Date} group by c.event_id`;
