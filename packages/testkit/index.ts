@@ -4,6 +4,7 @@ export * from './clickhouse-database.ts';
 export * from './database.ts';
 export * from './environment.ts';
 export * from './eventually.ts';
+export { serveFaults, type FaultServer } from './fault-proxy/index.ts';
 export * from './header.ts';
 export * from './heavy.ts';
 export * from './organisation.ts';
