@@ -260,7 +260,9 @@ begin
   on conflict (org_id, wallet_id, source, period_start, (coalesce(usd_credit, 0)))
     where source in ('overage', 'observed')
   do update set granted_micro = g.granted_micro + excluded.granted_micro,
-                remaining_micro = g.remaining_micro + excluded.remaining_micro, live = true
+                remaining_micro = g.remaining_micro + excluded.remaining_micro, live = true,
+                -- A period may have got another end since the first draw.
+                expires_at = excluded.expires_at
   returning * into v_grant;
   -- The grant's total names this draw: it only grows.
   perform netra.post(p_org, p_wallet, 'line', format('line:%s:%s', v_grant.grant_id, v_grant.granted_micro),
@@ -299,7 +301,9 @@ begin
   if netra.draw_line(p_org, p_wallet, v_missing_micro, p_beyond) < v_missing_micro then
     perform netra.refuse_credits(p_org, p_amount_micro, p_amount_micro, p_wallet);
   end if;
-  perform netra.burn_grants(p_org, p_wallet, p_hold, v_missing_micro);
+  if netra.burn_grants(p_org, p_wallet, p_hold, v_missing_micro) < v_missing_micro then
+    raise exception 'a line of wallet % that was drawn cannot be burnt', p_wallet;
+  end if;
 end
 $$;
 
@@ -883,7 +887,7 @@ declare
   v_moved_micro bigint;
 begin
   with stock as (
-    select g.*, sum(g.remaining_micro) over burn as upto_micro
+    select g.*, sum(g.remaining_micro) over burn as upto_micro, row_number() over burn as place
       from netra.credit_grant g
      where g.org_id = p_org and g.wallet_id = p_from and g.live and g.expires_at > now() and g.remaining_micro > 0
        and g.source not in ('overage', 'observed')
@@ -900,8 +904,9 @@ begin
   ), given as (
     insert into netra.credit_grant (org_id, grant_id, wallet_id, source, priority, expires_at, effective_at,
       granted_micro, remaining_micro, reason)
-    select p_org, gen_random_uuid(), p_to, 'moved', p.priority, p.expires_at, p.effective_at, p.part_micro,
-           p.part_micro, p_reason
+    -- Younger than what is there, in the order in which they were taken: of equal terms the burn order stays one order.
+    select p_org, gen_random_uuid(), p_to, 'moved', p.priority, p.expires_at,
+           now() + p.place * interval '1 microsecond', p.part_micro, p.part_micro, p_reason
       from part p
   )
   select coalesce(sum(p.part_micro), 0) into v_moved_micro from part p;
