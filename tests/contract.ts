@@ -36,7 +36,7 @@ export const contract: readonly Guarantee[] = [
   claimed('postgres-2', postgres, 'Isolation: concurrent spends never overspend; the ten anomalies as documented'),
   claimed('postgres-3', postgres, 'Durability: committed work survives kill -9 of PostgreSQL'),
   claimed('postgres-4', postgres, 'Load: 30 concurrent transactions over 10 organisations'),
-  open('postgres-5', postgres, 'Deadlocks are found, retried with jitter, and never surface'),
+  claimed('postgres-5', postgres, 'Deadlocks are found, retried with jitter, and never surface'),
   open('migration-1', migration, 'Forward under a live writer; old columns keep their checksums'),
   open('migration-2', migration, 'Back, last in first out; killed at every statement, a rerun succeeds'),
   open('redis-1', redis, 'What is cached is never staler than its bound, on every node'),

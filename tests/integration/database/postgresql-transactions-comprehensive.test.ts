@@ -15,6 +15,7 @@ import { subscribe } from '../../../server/plans/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { credit, openLedger, type LedgerNode } from '../ledger-node.ts';
 import { anomalies, levels, play } from './anomalies.ts';
+import { deadlock } from './transactions/deadlock.ts';
 import { durability } from './transactions/durability.ts';
 import { load } from './transactions/load.ts';
 
@@ -179,6 +180,7 @@ describe('postgres-2: isolation', () => {
 
 describe('postgres-3: durability', () => durability(home));
 describe('postgres-4: load', () => load(() => wide));
+describe('postgres-5: deadlock', () => deadlock(home, () => wide));
 
 function startSpender(org_id: string, spends: number): Promise<ReadyChild> {
   const order = { postgres_url: home.stores.postgres_url, org_id, spends, amount_micro: String(credit) };
