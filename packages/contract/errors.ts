@@ -11,6 +11,8 @@ export const errorCatalogue = {
   unauthenticated: { status: 401, title: 'Sign in first', retryable: false },
   token_expired: { status: 401, title: 'The token has expired', retryable: false },
   insufficient_credits: { status: 402, title: 'Not enough credits', retryable: false },
+  spending_cap: { status: 402, title: 'A spending cap of your organisation is reached', retryable: false },
+  budget_reached: { status: 402, title: 'The run has reached its own cap', retryable: false },
   forbidden: { status: 403, title: 'Your role does not allow this', retryable: false },
   plan_limit: { status: 403, title: 'Your plan does not allow this', retryable: false },
   agent_not_in_plan: { status: 403, title: 'Your plan does not include this agent', retryable: false },
