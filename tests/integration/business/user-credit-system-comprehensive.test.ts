@@ -8,6 +8,7 @@ import { suite } from '@netra/testkit';
 import { beforeAll, describe } from 'vitest';
 import { allocation } from './credits/allocation.ts';
 import { deduction } from './credits/deduction.ts';
+import { refunds } from './credits/refunds.ts';
 import { enforcement } from './credits/enforcement.ts';
 import { openStage, type Stage } from './credits/stage.ts';
 
@@ -19,4 +20,5 @@ beforeAll(async () => {
 
 describe('credits-1: allocation by plan', () => allocation(() => stage));
 describe('credits-2: deduction', () => deduction(() => stage));
+describe('credits-2: refunds, debts, lines, wallets and the chain', () => refunds(() => stage));
 describe('credits-3: enforcement', () => enforcement(() => stage));
