@@ -29,13 +29,15 @@ export async function startServer(options: {
   readonly data?: string;
   readonly port?: number;
   readonly deadline_ms?: number;
+  /** Node's own arguments: what is loaded before the server is. */
+  readonly node_args?: readonly string[];
 }): Promise<TestServer> {
   const data = options.data ?? (await mkdtemp(join(tmpdir(), 'netra-server-')));
   const removeData = async (): Promise<void> => {
     if (options.data === undefined) await rm(data, { recursive: true, force: true });
   };
   const server = await startChild({
-    args: [serverEntry, 'start', '--port', String(options.port ?? 0), '--data', data],
+    args: [...(options.node_args ?? []), serverEntry, 'start', '--port', String(options.port ?? 0), '--data', data],
     env: plainEnvironment(options.env),
     type: 'ready',
     deadline_ms: options.deadline_ms ?? 60_000,

@@ -47,7 +47,8 @@ export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, answer: An
   const key = `${claim.run_id}/model/${conversation.steps}`;
   const captured = await once(() => captureHold({ ctx, input: { hold_id: claim.hold_id, amount_micro, reason, key } }));
   spare.amount_micro = amount_micro < spare.amount_micro ? spare.amount_micro - amount_micro : 0n;
-  if (captured === null) return;
+  // A worker that died after it had recorded the charge, and before the answer: the call was made again, not the charge.
+  if (captured === null || conversation.charged_step === conversation.steps) return;
   const usage = { model: model.modelId, ...tokens, cost_usd, price_book };
   const data = { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}`, usage };
   say(scope, [{ type: 'credits_charged', data }]);

@@ -36,6 +36,8 @@ export class Conversation {
   events = 0;
   /** Model calls that were charged, for the usage statistics. */
   readonly charged: ModelUsage[] = [];
+  /** The last step whose charge is recorded. */
+  charged_step = -1;
   #done: LanguageModelV4Message[] = [];
   #texts: TextPart[] = [];
   #call_parts: AssistantPart[] = [];
@@ -70,7 +72,9 @@ export class Conversation {
       case 'tool_completed':
         return this.#closeCall(event.data);
       case 'credits_charged':
-        if (event.data.usage !== undefined) this.charged.push(event.data.usage);
+        if (event.data.usage === undefined) return;
+        this.charged.push(event.data.usage);
+        this.charged_step = this.steps;
         return;
       case 'approval_requested':
         return this.#mark(event.data.call_id, 'asked');
