@@ -3,3 +3,21 @@ export { keepPriceBook } from './keep-price-book.ts';
 export { listModelPrices, priceOf, type ModelPrices } from './price-of.ts';
 export { rateUsage, type RatedUsage, type Usage } from './rate-usage.ts';
 export { readPriceBook } from './read-price-book.ts';
+export {
+  checkInvoices,
+  creditInvoice,
+  findInvoices,
+  importTaxRates,
+  issueDueInvoices,
+  issueInvoices,
+  listInvoices,
+  listTaxRates,
+  readBillingProfile,
+  readInvoice,
+  readSeller,
+  renderCsv,
+  renderPdf,
+  setSeller,
+  writeBillingProfile,
+  type Invoice,
+} from './invoices/index.ts';
