@@ -4,3 +4,5 @@ export * from './frames.ts';
 export * from './grammar.ts';
 export * from './rest.ts';
 export * from './server-frame.ts';
+export * from './spending.ts';
+export * from './subscription.ts';

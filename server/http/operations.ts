@@ -76,6 +76,16 @@ export const operations = {
   },
 
   listPlans: get('/v1/plans', 'plans', 'The plans on sale', 'public'),
+  readSubscription: get('/v1/subscription', 'plans', "Your organisation's subscription", 'tenant'),
+  changePlan: {
+    method: 'PUT',
+    url: '/v1/subscription',
+    tag: 'plans',
+    summary: 'Change the plan: up at once, down at the end of the period',
+    ...change,
+  },
+  cancelSubscription: post('/v1/subscription/cancel', 'plans', 'End the plan with its period', change),
+  reactivateSubscription: post('/v1/subscription/reactivate', 'plans', 'Take a cancellation back', change),
   listAgents: get('/v1/agents', 'agents', 'The agents, their fees, and whether your plan has them', 'tenant'),
 
   createThread: post('/v1/threads', 'runs', 'Start a conversation', create),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { NetraError } from '@netra/contract';
 import { oneRow, parseInput, type Ctx } from '../platform/index.ts';
 import { forgetQuota } from './request-quota.ts';
+import { requireSteward } from './require-steward.ts';
 import { planName } from './schemas.ts';
 import { changePlanStatement, type PlanChange } from './sql/plans.ts';
 
@@ -14,9 +14,7 @@ export type ChangePlanInput = z.input<typeof input>;
  */
 export async function changePlan({ ctx, input: raw }: { ctx: Ctx; input: ChangePlanInput }): Promise<PlanChange> {
   const { platform, principal } = ctx;
-  if (principal.role !== 'owner' && principal.role !== 'admin') {
-    throw new NetraError('forbidden', 'Only an owner or admin can change the plan.');
-  }
+  requireSteward(ctx, 'change the plan');
   const { plan } = parseInput(input, raw);
   const change = oneRow(await platform.postgres.call<PlanChange>(changePlanStatement(principal.org_id, plan)));
   await forgetQuota(platform, principal.org_id);

@@ -1,3 +1,4 @@
+export { cancelSubscription } from './cancel-subscription.ts';
 export { changePlan, type ChangePlanInput } from './change-plan.ts';
 export { checkRequestRate, type RequestRate } from './check-request-rate.ts';
 export { grantDuePeriods } from './grant-due-periods.ts';
@@ -5,6 +6,9 @@ export { listAgentTerms } from './list-agent-terms.ts';
 export { listPlans } from './list-plans.ts';
 export { planOf } from './plan-of.ts';
 export { planThatLifts, type LimitNeed } from './plan-that-lifts.ts';
+export { reactivateSubscription } from './reactivate-subscription.ts';
+export { readSubscription } from './read-subscription.ts';
 export { requireFeature, type RequireFeatureInput } from './require-feature.ts';
 export { subscribe, type SubscribeInput } from './subscribe.ts';
 export type { AgentTermsRow, PlanChange, PlanRow, PlanTerms } from './sql/plans.ts';
+export type { SubscriptionRow } from './sql/subscriptions.ts';

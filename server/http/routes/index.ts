@@ -5,6 +5,7 @@ import { agentRoutes } from './agents.ts';
 import { creditRoutes } from './credits.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
+import { subscriptionRoutes } from './subscription.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 
@@ -15,5 +16,14 @@ export interface RoutesOptions {
 
 /** Every route file, in one list: an operation without its line here is not served. */
 export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) => void)[] {
-  return [accountRoutes(accounts), agentRoutes, creditRoutes, planRoutes, runRoutes, threadRoutes, usageRoutes];
+  return [
+    accountRoutes(accounts),
+    agentRoutes,
+    creditRoutes,
+    planRoutes,
+    runRoutes,
+    subscriptionRoutes,
+    threadRoutes,
+    usageRoutes,
+  ];
 }

@@ -10,6 +10,7 @@ import {
   usageByUser,
   usageTotals,
 } from '../../analytics/index.ts';
+import { requireFeature } from '../../plans/index.ts';
 import { route, type NetraApp } from '../index.ts';
 
 const questions = {
@@ -42,6 +43,7 @@ export function usageRoutes(app: NetraApp): void {
         throw new NetraError('unsupported_media_type', 'Send the file as text/csv or application/x-ndjson');
       }
       refuseTooLarge(request.headers['content-length']);
+      await requireFeature({ ctx, input: { feature: 'usage_import' } });
       const result = await importUsage({
         ctx,
         input: {

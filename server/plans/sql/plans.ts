@@ -89,6 +89,7 @@ export function listPlansStatement(): Statement {
                   features
              from (select distinct on (plan_id) * from netra.plan where valid_from <= now()
                     order by plan_id, valid_from desc) on_sale
+            where on_sale.on_sale
             order by on_sale.price_usd, plan_id`,
     values: [],
   };

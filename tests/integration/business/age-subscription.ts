@@ -22,6 +22,11 @@ export async function ageSubscription(
          from old o, generate_series(0, 60) e (n), generate_series(0, 60) p (n)
         where g.org_id = $1 and g.expires_at = netra.period_start_of(o.anchor_at, e.n)
           and g.period_start = netra.period_start_of(o.anchor_at, p.n)
+     ), charged as (
+       update netra.subscription_charge c
+          set period_start = netra.period_start_of(o.anchor, c.period_index),
+              period_end = netra.period_start_of(o.anchor, c.period_index + 1)
+         from old o where c.org_id = $1 and c.subscription_id = o.subscription_id
      )
      update netra.subscription s
         set anchor_at = o.anchor, period_start = netra.period_start_of(o.anchor, s.period_index),
