@@ -49,7 +49,7 @@ export const contract: readonly Guarantee[] = [
   claimed('credits-1', credits, 'Allocation by plan; upgrade prorated at once, downgrade at period end'),
   claimed('credits-2', credits, 'Each charge is one transfer; too large changes nothing; keys are idempotent'),
   claimed('credits-3', credits, 'Limits are enforced; the refusal names the limit and the plan that lifts it'),
-  open('credits-4', credits, 'Billing: base, overage and tax, to the cent'),
+  claimed('credits-4', credits, 'Billing: base, overage and tax, to the cent'),
   open('agents-1', agents, 'Planted inefficiencies are found; every figure can be recomputed'),
   open('agents-2', agents, 'Plan rules hold inside a run too'),
   open('health-1', health, 'Probes are public and say one word; details need an operator'),

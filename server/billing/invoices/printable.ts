@@ -5,7 +5,7 @@ export interface Printable {
 }
 
 /** Longest run of characters without a place to break a line: a name of 200 letters still stays in its column. */
-const longestWord = 28;
+const longestWord = 18;
 
 /**
  * Text for a font that `covers` some characters: each other one is shown by its code point, `[U+5C71]`, and so are
@@ -13,7 +13,7 @@ const longestWord = 28;
  */
 export function printable(text: string, covers: (code_point: number) => boolean): Printable {
   let whole = true;
-  const shown = [...text.normalize('NFC')].map((character) => {
+  const shown = Array.from(text.normalize('NFC'), (character) => {
     if (character === '\n') return character;
     const code_point = character.codePointAt(0) ?? 0;
     if (covers(code_point) && !/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/u.test(character)) return character;
@@ -23,7 +23,7 @@ export function printable(text: string, covers: (code_point: number) => boolean)
   return { text: breakable(shown.join('').trimEnd()), whole };
 }
 
-/** Parts words that no column can hold. */
+/** Lets words that no column can hold be parted, by a space of no width. */
 function breakable(text: string): string {
-  return text.replaceAll(new RegExp(`\\S{${longestWord}}(?=\\S)`, 'g'), '$& ');
+  return text.replaceAll(new RegExp(`\\S{${longestWord}}(?=\\S)`, 'g'), '$&\u200B');
 }

@@ -7,6 +7,7 @@
 import { suite } from '@netra/testkit';
 import { beforeAll, describe } from 'vitest';
 import { allocation } from './credits/allocation.ts';
+import { billing } from './credits/billing.ts';
 import { deduction } from './credits/deduction.ts';
 import { refunds } from './credits/refunds.ts';
 import { enforcement } from './credits/enforcement.ts';
@@ -22,3 +23,4 @@ describe('credits-1: allocation by plan', () => allocation(() => stage));
 describe('credits-2: deduction', () => deduction(() => stage));
 describe('credits-2: refunds, debts, lines, wallets and the chain', () => refunds(() => stage));
 describe('credits-3: enforcement', () => enforcement(() => stage));
+describe('credits-4: billing', () => billing(() => stage));
