@@ -6,6 +6,9 @@ begin
   end if;
 end
 $$;
+drop function netra.kept_holds();
+drop function netra.sweep_hold(uuid, uuid);
+drop function netra.hold_evidence(uuid, uuid);
 drop function netra.check_books();
 drop function netra.move_credits(uuid, int, int, bigint, text, text);
 drop function netra.move_grants(uuid, int, int, bigint, text);
@@ -53,8 +56,8 @@ alter table netra.transfer
     available_micro + held_micro + issued_micro + spent_micro + expired_micro + debt_micro = 0);
 alter table netra.hold_grant drop constraint hold_grant_refunded, drop column refunded_micro;
 drop index netra.hold_debt;
-alter table netra.hold drop constraint hold_refunded, drop column refunded_micro, drop column expires_at,
-  drop column user_id;
+alter table netra.hold drop constraint hold_refunded, drop column refunded_micro, drop column kept_why, drop column kept_at,
+  drop column expires_at, drop column user_id;
 drop index netra.credit_grant_line;
 alter table netra.credit_grant
   drop constraint credit_grant_check,
@@ -568,6 +571,15 @@ begin
    where g.held_micro <> coalesce(r.held, 0);
 end
 $$;
+
+create or replace function netra.orphan_holds(p_older_ms int, p_limit int) returns table (org_id uuid, hold_id uuid)
+  language sql stable security definer set search_path = pg_catalog as $$
+    select h.org_id, h.hold_id from netra.hold h
+    where h.state = 'active' and h.created_at < now() - p_older_ms * interval '1 millisecond'
+      and not exists (select from netra.run r where r.org_id = h.org_id and r.run_id = h.run_id
+        and r.state in ('queued', 'running', 'parked'))
+    order by h.created_at limit p_limit
+  $$;
 
 do $$
 declare

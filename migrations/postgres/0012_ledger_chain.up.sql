@@ -26,6 +26,9 @@ create unique index credit_grant_line on netra.credit_grant
 alter table netra.hold
   add column user_id text,
   add column expires_at timestamptz,
+  -- When the sweeper last kept it because nothing proves what it did, and why.
+  add column kept_at timestamptz,
+  add column kept_why text,
   add column refunded_micro bigint not null default 0 check (refunded_micro >= 0),
   add constraint hold_refunded check (refunded_micro <= spent_micro);
 create index hold_debt on netra.hold (org_id, wallet_id, created_at, hold_id) where debt_micro > 0;
@@ -914,6 +917,114 @@ begin
 end
 $$;
 
+-- Holds that may need the sweeper: past their time (or, without one, older than `p_older_ms`), and of no living run.
+-- Those that it kept come last, so that they do not stand in the way.
+create or replace function netra.orphan_holds(p_older_ms int, p_limit int) returns table (org_id uuid, hold_id uuid)
+  language sql stable security definer set search_path = pg_catalog as $$
+    select h.org_id, h.hold_id from netra.hold h
+    where h.state = 'active'
+      and coalesce(h.expires_at, h.created_at + p_older_ms * interval '1 millisecond') <= now()
+      and not exists (select from netra.run r where r.org_id = h.org_id and r.run_id = h.run_id
+        and r.state in ('queued', 'running', 'parked'))
+    order by h.kept_at nulls first, h.created_at limit p_limit
+  $$;
+
+-- What the run log says about an active hold: `proven_micro` is all that it was charged or owes by the log (null: the
+-- log proves nothing), `why` says by what. Read with the hold's row locked.
+create function netra.hold_evidence(p_org uuid, p_hold uuid) returns table (proven_micro bigint, why text)
+  language plpgsql stable security definer set search_path = pg_catalog as $$
+declare
+  v_hold netra.hold;
+  v_run netra.run;
+  v_charged_micro bigint;
+  v_captured_micro bigint;
+  v_receipt_micro bigint;
+begin
+  perform netra.enter_org(p_org);
+  select * into strict v_hold from netra.hold h where h.org_id = p_org and h.hold_id = p_hold;
+  if v_hold.run_id is null then
+    if v_hold.spent_micro = 0 then
+      return query select 0::bigint, 'no run, nothing charged'::text;
+    else
+      return query select null::bigint, 'charged in part, and no run whose log says what came of it'::text;
+    end if;
+    return;
+  end if;
+  select * into v_run from netra.run r where r.org_id = p_org and r.run_id = v_hold.run_id;
+  if not found then
+    return query select null::bigint, 'its run is not in this database'::text;
+    return;
+  elsif v_run.state in ('queued', 'running', 'parked') then
+    return query select null::bigint, 'its run is not over'::text;
+    return;
+  end if;
+  select coalesce(sum((e.data ->> 'amount_micro')::bigint), 0) into v_charged_micro from netra.event e
+   where e.org_id = p_org and e.run_id = v_run.run_id and e.type = 'credits_charged';
+  -- Its own captures where it is the run's hold; where it is a further one, what all the run's holds captured.
+  select coalesce(sum(t.spent_micro), 0) into v_captured_micro from netra.transfer t
+   where t.org_id = p_org and t.kind = 'capture'
+     and (t.hold_id = p_hold or v_run.hold_id <> p_hold and t.run_id = v_run.run_id);
+  if v_run.hold_id = p_hold then
+    select (e.data -> 'credits' ->> 'spent_micro')::bigint into v_receipt_micro from netra.event e
+     where e.org_id = p_org and e.run_id = v_run.run_id and e.seq = v_run.last_seq;
+    -- The terminal event's receipt is the run's whole charge; without one, what was charged step by step.
+    v_charged_micro := coalesce(v_receipt_micro, v_charged_micro);
+    if v_charged_micro >= v_hold.spent_micro then
+      return query select v_charged_micro, format('the log of the %s run', v_run.state);
+      return;
+    end if;
+  elsif v_hold.spent_micro = 0 and v_charged_micro = v_captured_micro then
+    return query select 0::bigint, format('all that the log of the %s run charged was captured elsewhere', v_run.state);
+    return;
+  end if;
+  return query select null::bigint, format('the log of the run says %s micro-credits, the ledger has captured %s',
+                                           v_charged_micro, v_captured_micro);
+end
+$$;
+
+-- What becomes of a hold that nobody ended. settled: the run log proves what it owes. released: it provably did
+-- nothing. kept: neither; it stays, marked, for a person. gone: somebody else has ended it, or its run lives. The
+-- evidence is read under the hold's lock, and the state changes with the entries, in this transaction.
+create function netra.sweep_hold(p_org uuid, p_hold uuid)
+  returns table (verdict text, why text, run_id uuid, held_micro bigint, captured_micro bigint)
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_hold netra.hold;
+  v_proven_micro bigint;
+begin
+  perform netra.enter_org(p_org);
+  select * into v_hold from netra.hold h
+   where h.org_id = p_org and h.hold_id = p_hold and h.state = 'active' for no key update;
+  if not found then
+    return query select 'gone', 'it has ended', null::uuid, 0::bigint, 0::bigint;
+    return;
+  end if;
+  run_id := v_hold.run_id;
+  held_micro := v_hold.held_micro - v_hold.spent_micro;
+  captured_micro := 0;
+  select e.proven_micro, e.why into v_proven_micro, why from netra.hold_evidence(p_org, p_hold) e;
+  if v_proven_micro is not null then
+    captured_micro := v_proven_micro - v_hold.spent_micro;
+    verdict := case when v_proven_micro > 0 then 'settled' else 'released' end;
+    perform netra.settle_hold(p_org, p_hold, captured_micro, 'swept: ' || why, 'sweep/' || p_hold);
+  elsif why = 'its run is not over' then
+    verdict := 'gone';
+  else
+    verdict := 'kept';
+    update netra.hold h set kept_at = now(), kept_why = sweep_hold.why
+     where h.org_id = p_org and h.hold_id = p_hold;
+  end if;
+  return next;
+end
+$$;
+
+-- How many active holds the sweeper could neither settle nor release, and what they hold.
+create function netra.kept_holds() returns table (holds bigint, held_micro numeric)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select count(*), coalesce(sum(h.held_micro - h.spent_micro), 0) from netra.hold h
+   where h.state = 'active' and h.kept_at is not null
+$$;
+
 -- M1–M3 over every organisation, read-only; a row is a breach.
 create function netra.check_books()
   returns table (org_id uuid, invariant text, what text, expected text, found text)
@@ -1018,15 +1129,17 @@ begin
      where n.nspname = 'netra' and p.proname in ('link', 'read_balance', 'refuse_credits', 'post', 'line_terms',
        'draw_line', 'make_room', 'burn_all', 'known_hold', 'refuse_key', 'place_hold', 'extend_hold', 'cover_overage',
        'ready_capture', 'capture_hold', 'end_hold', 'settle_hold', 'refund_hold', 'refund_receipt', 'lock_debtors',
-       'pay_debtors', 'open_wallet', 'move_credits', 'other_side', 'move_grants')
+       'pay_debtors', 'open_wallet', 'move_credits', 'other_side', 'move_grants', 'sweep_hold')
   loop
     execute format('revoke execute on function %s from public', v_function);
     execute format('alter function %s owner to netra_ledger', v_function);
   end loop;
 end
 $$;
-revoke execute on function netra.check_books() from public;
+revoke execute on function netra.check_books(), netra.hold_evidence(uuid, uuid), netra.kept_holds() from public;
 alter function netra.check_books() owner to netra_system;
+alter function netra.hold_evidence(uuid, uuid) owner to netra_system;
+alter function netra.kept_holds() owner to netra_system;
 revoke create on schema netra from netra_system;
 grant execute on function netra.link(uuid, int, bytea, bigint, timestamptz, text, text, bigint, text, text, uuid, uuid,
   uuid, text, text, bigint, bigint, bigint, bigint, bigint, bigint, bigint) to netra_app, netra_system;
@@ -1037,3 +1150,5 @@ grant execute on function
   netra.open_wallet(uuid, int, text), netra.move_credits(uuid, int, int, bigint, text, text),
   netra.read_balance(uuid, int), netra.check_books()
   to netra_app, netra_log, netra_system;
+grant execute on function netra.hold_evidence(uuid, uuid) to netra_ledger;
+grant execute on function netra.sweep_hold(uuid, uuid), netra.kept_holds() to netra_app;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import {
+  captureHold,
   checkBooks,
   expireGrants,
   grantCredits,
@@ -66,6 +67,7 @@ export function refunds(stage: () => Stage): void {
     expect((await refusal(refund(randomUUID(), 1n, 'a'))).code).toBe('not_found');
     expect((await refusal(refund(stranger, 1n, 'b'))).code).toBe('not_found');
     const { hold_id: open } = await placeHold({ ctx, input: { amount_micro: 9n, reason: 'fee', key: 'open' } });
+    await captureHold({ ctx, input: { hold_id: open, amount_micro: 5n, reason: 'call', key: 'open' } });
     expect((await refusal(refund(open, 1n, 'c'))).code).toBe('conflict');
     const hold_id = await charge(ctx, 10n, 7n);
     expect(await refusal(refund(hold_id, 8n, 'd'))).toMatchObject({ code: 'conflict', detail: { max: '7' } });
