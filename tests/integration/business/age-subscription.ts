@@ -4,6 +4,7 @@ import type { LedgerNode } from '../ledger-node.ts';
 /**
  * Sets the stage: the organisation's subscription began earlier, and its grants with it. `days` = the period began so
  * many days ago; `periods: 1` = the current period has just ended. Database time itself cannot be moved.
+ * Each further period is a minute longer ago: a grant must not land on the place that another is just leaving.
  */
 export async function ageSubscription(
   node: LedgerNode,
@@ -13,7 +14,7 @@ export async function ageSubscription(
   const start =
     'days' in age
       ? `now() - interval '${age.days} days'`
-      : `(now() at time zone 'UTC' - interval '1 minute' - make_interval(months => s.period_index + 1)) at time zone 'UTC'`;
+      : `(now() at time zone 'UTC' - make_interval(months => s.period_index + 1, mins => s.period_index + 1)) at time zone 'UTC'`;
   await node.owner(
     `with old as (select s.*, date_trunc('second', ${start}) as anchor from netra.subscription s where s.org_id = $1),
      moved as (

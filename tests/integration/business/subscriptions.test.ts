@@ -167,7 +167,7 @@ describe('ending a subscription', () => {
     await cancel(ctx);
     await changePlan({ ctx, input: { plan: 'enterprise' } });
     expect(await read(ctx)).toMatchObject({ plan_id: 'enterprise', next_plan_id: null, cancelled_at: null });
-    expect(await balance(ctx)).toBeGreaterThan(24_999n);
+    expect(await balance(ctx), 'a few seconds less than the month').toBeGreaterThan(24_900n);
   });
 
   // Planted bug that turns it red: reactivate_subscription() that gives the whole month for what is left of it.
@@ -203,12 +203,6 @@ describe('ending a subscription', () => {
   it('tells of each change once, and of the end', async () => {
     const ctx = await onPlan('early');
     const { org_id } = ctx.principal;
-    await node.owner(
-      `create table if not exists netra.told (org_id uuid, type text, key text, data jsonb);
-       grant insert, select on netra.told to netra_ledger;
-       create or replace function netra.emit_webhook(p_org uuid, p_type text, p_key text, p_data jsonb) returns void
-         language sql as 'insert into netra.told values (p_org, p_type, p_key, p_data)'`,
-    );
     await cancel(ctx);
     await cancel(ctx);
     await reactivate(ctx);
@@ -216,7 +210,8 @@ describe('ending a subscription', () => {
     await ageSubscription(node, ctx, { periods: 1 });
     await Promise.all(Array.from({ length: 5 }, () => planOf({ ctx, input: {} })));
     const told = await node.owner<{ type: string; key: string; plan: string }>(
-      `select type, key, data ->> 'plan' as plan from netra.told where org_id = $1 order by key`,
+      `select type, key, data ->> 'plan' as plan from netra.webhook_event
+        where org_id = $1 and type like 'subscription.%' order by ordinal`,
       [org_id],
     );
     expect(told.map(({ type, plan }) => `${type} ${plan}`)).toEqual([
