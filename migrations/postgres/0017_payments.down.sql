@@ -1,2 +1,25 @@
--- not breaking: reserved, see the next commit
-select 1;
+-- breaking: forgets purchases, payments and what providers told; credits that were bought stay in the ledger
+drop function netra.record_payment(uuid, uuid, numeric, text, text, text, text);
+drop function netra.invoice_balance(uuid, uuid);
+drop function netra.keep_payment_customer(uuid, text, text);
+drop function netra.list_payment_events(text, int);
+drop function netra.store_payment_event(text, text, text, text);
+drop function netra.list_purchases(text, int);
+drop function netra.org_of_purchase(uuid);
+drop function netra.finish_refund(uuid, uuid, text, text, text);
+drop function netra.begin_refund(uuid, uuid, text);
+drop function netra.cancel_purchase(uuid, uuid);
+drop function netra.settle_purchase(uuid, uuid, text, text, numeric, text, text);
+drop function netra.refuse_purchase(netra.credit_purchase);
+drop function netra.lock_purchase(uuid, uuid);
+drop function netra.open_purchase(uuid, uuid, text, timestamptz, text, text, text, text, text);
+drop function netra.same_purchase(netra.credit_purchase, text);
+drop function netra.quote_purchase(uuid, uuid, text, text, text);
+drop function netra.purchase_terms(uuid, text, timestamptz);
+drop function netra.packs_on_sale(timestamptz);
+drop function netra.keep_pack(text, timestamptz, text, bigint, numeric, boolean);
+drop table netra.payment_event;
+drop table netra.payment;
+drop table netra.credit_purchase;
+drop table netra.payment_customer;
+drop table netra.credit_pack;
