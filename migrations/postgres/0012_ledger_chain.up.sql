@@ -870,7 +870,7 @@ begin
     return;
   end if;
   v_moved_micro := netra.move_grants(p_org, p_from, p_to, p_amount_micro, p_reason);
-  if v_moved_micro < p_amount_micro then perform netra.refuse_credits(p_org, p_amount_micro, v_moved_micro, p_from); end if;
+  if v_moved_micro < p_amount_micro then perform netra.refuse_credits(p_org, p_amount_micro, 0, p_from); end if;
   from_balance_micro := (netra.post(p_org, p_from, 'move', p_key, p_amount_micro, p_reason,
     p_available_micro => -p_amount_micro, p_moved_micro => p_amount_micro)).available_micro;
   to_balance_micro := (netra.post(p_org, p_to, 'move', netra.other_side(p_key), p_amount_micro, p_reason,

@@ -10,7 +10,11 @@ export interface AdminCommand {
 
 // Each is loaded when asked for. A new noun is a file in `admin/` and a line here.
 const nouns: Readonly<Record<string, () => Promise<AdminCommand>>> = {
+  invoice: async () => (await import('./admin/invoice.ts')).invoice,
+  seller: async () => (await import('./admin/seller.ts')).seller,
+  tax: async () => (await import('./admin/tax.ts')).tax,
   user: async () => (await import('./admin/user.ts')).user,
+  wallet: async () => (await import('./admin/wallet.ts')).wallet,
 };
 
 /** `admin NOUN VERB …`: what an operator does to an installation. Works beside a running server. */

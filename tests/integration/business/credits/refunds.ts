@@ -154,7 +154,10 @@ export function refunds(stage: () => Stage): void {
     expect(await move(0, 1, 30n, 'm')).toEqual({ from_balance_micro: 80n, to_balance_micro: 30n });
     expect(await move(0, 1, 30n, 'm')).toEqual({ from_balance_micro: 80n, to_balance_micro: 30n });
     expect((await refusal(move(1, 0, 30n, 'm'))).code).toBe('idempotency_key_reused');
-    expect((await refusal(move(1, 0, 31n, 'n'))).code).toBe('insufficient_credits');
+    expect(await refusal(move(1, 0, 31n, 'n'))).toMatchObject({
+      code: 'insufficient_credits',
+      detail: { balance_micro: '30', needed_micro: '31' },
+    });
     expect((await refusal(move(0, 7, 1n, 'o'))).code).toBe('not_found');
     const text = `select priority, remaining_micro::int as rest from netra.credit_grant where org_id = $1 and wallet_id = 1
                    order by priority`;
