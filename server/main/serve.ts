@@ -7,6 +7,7 @@ import { routes } from '../http/routes/index.ts';
 import * as plans from '../plans/index.ts';
 import type { Shutdown } from '../platform/index.ts';
 import { giveApproval, listenToHints, requestCancel, tailRun } from '../runs/index.ts';
+import { startSender } from '../webhooks/index.ts';
 import { createWorker } from '../work/index.ts';
 import { attachWebSocket } from '../ws/index.ts';
 import { compose, type ComposeOptions } from './compose.ts';
@@ -51,6 +52,8 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   await keepPriceBook({ platform });
   shutdown.add('hints', await listenToHints(platform));
   shutdown.add('jobs', await startJobs({ platform, urls }));
+  const sender = startSender({ platform });
+  shutdown.add('webhooks', () => sender.stop());
   shutdown.add('http', () => app.close());
   worker.start();
   // Together: runs are handed over while sockets are told to come back, both within the one drain time.

@@ -1,4 +1,5 @@
 import { pumpOutbox } from '../analytics/index.ts';
+import { issueDueInvoices } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
 import { postgresUrlFor, type Platform, type StoreUrls } from '../platform/index.ts';
 import { forgetDeliveries } from '../webhooks/index.ts';
@@ -21,6 +22,7 @@ export async function startJobs(options: {
       { name: 'pump_outbox', cron: '* * * * *', run: () => pumpOutbox({ platform }) },
       { name: 'grant_due_periods', cron: '*/5 * * * *', run: () => grantDuePeriods({ platform, limit: orgsPerRun }) },
       { name: 'forget_deliveries', cron: '17 * * * *', run: () => forgetDeliveries({ platform, limit: rowsPerRun }) },
+      { name: 'issue_invoices', cron: '*/5 * * * *', run: () => issueDueInvoices({ platform, limit: orgsPerRun }) },
       { name: 'sweep_holds', cron: '*/10 * * * *', run: () => sweepHolds({ platform }) },
     ],
   });

@@ -4,6 +4,10 @@ import { logLevels } from './log.ts';
 export const environments = ['development', 'test', 'staging', 'production'] as const;
 export type Environment = (typeof environments)[number];
 
+/** enforce: refuses what cannot be paid. observe: counts all, refuses and bills nothing. off: no credits at all. */
+export const creditModes = ['enforce', 'observe', 'off'] as const;
+export type CreditMode = (typeof creditModes)[number];
+
 const whole = (min: number, max: number, fallback: number) =>
   z.coerce.number('must be a whole number').int('must be a whole number').min(min).max(max).default(fallback);
 
@@ -55,10 +59,12 @@ export const configSchema = z.object({
   NETRA_MODEL_URL: httpUrl.optional(),
   NETRA_MODEL_NAME: text.optional(),
   NETRA_MODEL_KEY: text.optional(),
+  NETRA_CREDITS: z.enum(creditModes).default('enforce'),
   NETRA_CAPACITY: whole(1, 100_000, 256),
   NETRA_LEASE_MS: whole(200, 600_000, 5_000),
   NETRA_MAX_ATTEMPTS: whole(1, 100, 5),
   NETRA_DRAIN_MS: whole(0, 600_000, 10_000),
+  NETRA_OUTGOING_LOOPBACK: z.enum(['on', 'off']).default('off'),
 });
 
 export type Settings = z.output<typeof configSchema>;

@@ -110,6 +110,11 @@ const model: Rule = ({ NETRA_MODEL_URL: url, NETRA_MODEL_NAME: name, NETRA_MODEL
   return problems;
 };
 
+const outgoing: Rule = (settings) =>
+  isGuarded(settings) && settings.NETRA_OUTGOING_LOOPBACK === 'on'
+    ? [{ key: 'NETRA_OUTGOING_LOOPBACK', problem: 'must be off in staging or production' }]
+    : [];
+
 /** The rules between keys, and those of each environment. All are asked, so that all problems are named at once. */
 export const rules: readonly Rule[] = [
   postgres,
@@ -120,4 +125,5 @@ export const rules: readonly Rule[] = [
   origins,
   logLevel,
   model,
+  outgoing,
 ];

@@ -7,6 +7,7 @@ import {
   configSchema,
   envFileKey,
   type ConfigKey,
+  type CreditMode,
   type Environment,
   type Settings,
 } from './config-keys.ts';
@@ -41,11 +42,15 @@ export interface Config {
   readonly rehearsal: boolean;
   readonly signup_plan: string;
   readonly model: { readonly url: string; readonly name: string; readonly key: string | null } | null;
+  /** What this node does about credits; plan limits hold in each mode. */
+  readonly credits: CreditMode;
   /** Runs at once on this node. */
   readonly capacity: number;
   readonly lease_ms: number;
   readonly max_attempts: number;
   readonly drain_ms: number;
+  /** Requests to addresses that tenants chose may go to this machine, and by http. */
+  readonly outgoing_loopback: boolean;
   /** Where each key came from, for `netra config check`. */
   readonly sources: Readonly<Record<ConfigKey, Source>>;
   readonly settings: Settings;
@@ -193,10 +198,12 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     rehearsal: settings.NETRA_REHEARSAL === 'on',
     signup_plan: settings.NETRA_SIGNUP_PLAN,
     model: url === undefined || name === undefined ? null : Object.freeze({ url, name, key: key ?? null }),
+    credits: settings.NETRA_CREDITS,
     capacity: settings.NETRA_CAPACITY,
     lease_ms: settings.NETRA_LEASE_MS,
     max_attempts: settings.NETRA_MAX_ATTEMPTS,
     drain_ms: settings.NETRA_DRAIN_MS,
+    outgoing_loopback: settings.NETRA_OUTGOING_LOOPBACK === 'on',
     sources: Object.freeze(sources),
     settings: Object.freeze(settings),
   });

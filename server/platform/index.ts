@@ -2,7 +2,7 @@ export { appRole, authRole, deriveAppUrl, deriveLoginUrl, loginRoles, type Login
 export type { ClickHouse } from './clickhouse.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { hashConfig, hashValue, type ConfigHashes } from './config-hash.ts';
-export { configKeys, environments, type ConfigKey, type Environment } from './config-keys.ts';
+export { configKeys, environments, type ConfigKey, type CreditMode, type Environment } from './config-keys.ts';
 export { loadConfig, type Config, type LoadedConfig } from './config.ts';
 export { openEmbeddedStores, type EmbeddedStores } from './embedded/index.ts';
 export {
@@ -31,7 +31,9 @@ export type { Ctx, Platform, Principal, Role } from './platform.ts';
 export type { Postgres, Statement, Transaction } from './postgres.ts';
 export { isConnectionLoss, mapPostgresError, PostgresError } from './postgres-errors.ts';
 export { oneRow } from './one-row.ts';
+export { openOutgoing, OutgoingError, type Outgoing, type OutgoingAnswer } from './outgoing.ts';
 export { parseInput } from './parse-input.ts';
+export { seal, unseal, type SealOptions } from './seal.ts';
 export { openInProcessRedis } from './redis-in-process.ts';
 export type { Redis } from './redis.ts';
 export { settleConfig } from './settle-config.ts';

@@ -10,11 +10,13 @@ export type LogLevel = (typeof logLevels)[number];
 const secretKeys = ['password', 'secret', 'token', 'access_token', 'authorization', 'cookie', 'api_key', 'dsn'];
 const secretPaths = secretKeys.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-// The second net, over the whole line: credentials in a URL, bearer tokens, JWTs and our own API keys in free text.
+// The second net, over the whole line: credentials in a URL, bearer tokens, JWTs and our own keys in free text.
 const secretShapes: readonly (readonly [RegExp, string])[] = [
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s/"'@]+@/gi, '$1[redacted]@'],
   [/\bBearer\s+[\w.~+/=-]+/gi, 'Bearer [redacted]'],
   [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g, '[redacted]'],
+  // What signs webhooks (Standard Webhooks).
+  [/\bwhsec_[\w+/=-]{8,}/g, '[redacted]'],
   [/\bnetra_[a-z]*_?[A-Za-z0-9]{24,}/g, '[redacted]'],
 ];
 

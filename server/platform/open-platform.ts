@@ -7,6 +7,7 @@ import { openLog, type Log } from './log.ts';
 import { openMetrics } from './metrics.ts';
 import { observePool } from './observe-pool.ts';
 import { openClickHouse } from './open-clickhouse.ts';
+import { openOutgoing } from './outgoing.ts';
 import { openPostgres } from './open-postgres.ts';
 import { openRedis } from './open-redis.ts';
 import type { Platform } from './platform.ts';
@@ -64,6 +65,7 @@ export async function openPlatform({ config, urls, role, ...given }: PlatformOpt
     clickhouse,
     redis,
     metrics,
+    outgoing: openOutgoing({ loopback: config.outgoing_loopback }),
     node_id,
     close: async () => {
       await Promise.all([postgres.close(), clickhouse.close(), redis.close()]);

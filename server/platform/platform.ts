@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import type { Ids } from './ids.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Postgres } from './postgres.ts';
 import type { Redis } from './redis.ts';
 
@@ -19,6 +20,8 @@ export interface Platform {
   readonly clickhouse: ClickHouse;
   readonly redis: Redis;
   readonly metrics: Metrics;
+  /** For addresses that a tenant chose. */
+  readonly outgoing: Outgoing;
   /** This server process, unique among all: the name it holds leases under. */
   readonly node_id: string;
 }

@@ -1,0 +1,11 @@
+export { createWebhook } from './create-webhook.ts';
+export { deleteWebhook } from './delete-webhook.ts';
+export { enableWebhook } from './enable-webhook.ts';
+export { forgetDeliveries } from './forget-deliveries.ts';
+export { listDeliveries } from './list-deliveries.ts';
+export { listWebhooks } from './list-webhooks.ts';
+export { readWebhook } from './read-webhook.ts';
+export { resendDelivery } from './resend-delivery.ts';
+export { rotateWebhook } from './rotate-webhook.ts';
+export { startSender, type Sender } from './start-sender.ts';
+export { testWebhook } from './test-webhook.ts';
