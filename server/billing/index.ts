@@ -19,5 +19,7 @@ export {
   renderPdf,
   setSeller,
   writeBillingProfile,
+  type FindInvoicesInput,
   type Invoice,
+  type SetSellerInput,
 } from './invoices/index.ts';

@@ -98,6 +98,38 @@ export const operations = {
   readCredits: get('/v1/credits', 'credits', 'Balance and credits on hold', 'tenant'),
   listTransfers: get('/v1/credits/transfers', 'credits', 'Every movement of credits, newest first', 'tenant'),
 
+  createWebhook: post('/v1/webhooks', 'webhooks', 'Register an endpoint; its secret is shown once', create),
+  listWebhooks: get('/v1/webhooks', 'webhooks', "The organisation's endpoints, without their secrets", 'tenant'),
+  readWebhook: get('/v1/webhooks/:webhook', 'webhooks', 'One endpoint', 'tenant'),
+  deleteWebhook: {
+    method: 'DELETE',
+    url: '/v1/webhooks/:webhook',
+    tag: 'webhooks',
+    summary: 'End an endpoint, and what waits for it',
+    ...change,
+  },
+  rotateWebhook: post('/v1/webhooks/:webhook/rotate', 'webhooks', 'A new secret; the old one signs too for a day', {
+    ...create,
+    status: 200,
+  }),
+  enableWebhook: post('/v1/webhooks/:webhook/enable', 'webhooks', 'Send to a disabled endpoint again', change),
+  testWebhook: post('/v1/webhooks/:webhook/test', 'webhooks', 'Send a test message', { ...create, status: 202 }),
+  listDeliveries: get('/v1/webhooks/:webhook/deliveries', 'webhooks', 'What an endpoint was sent', 'tenant'),
+  resendDelivery: post('/v1/webhooks/:webhook/deliveries/:message/resend', 'webhooks', 'Send a message again', command),
+
+  readBillingProfile: get('/v1/billing/profile', 'billing', 'Whom invoices are made out to', 'tenant'),
+  writeBillingProfile: {
+    method: 'PUT',
+    url: '/v1/billing/profile',
+    tag: 'billing',
+    summary: 'Say whom invoices are made out to',
+    ...change,
+  },
+  listInvoices: get('/v1/invoices', 'billing', 'Invoices and credit notes, newest first', 'tenant'),
+  readInvoice: get('/v1/invoices/:invoice', 'billing', 'One invoice, with its lines', 'tenant'),
+  readInvoicePdf: get('/v1/invoices/:invoice/pdf', 'billing', 'An invoice as PDF', 'tenant'),
+  readInvoiceCsv: get('/v1/invoices/:invoice/csv', 'billing', "An invoice's lines as CSV", 'tenant'),
+
   readUsage: get('/v1/usage', 'usage', 'LLM usage, with the query behind each figure', 'tenant'),
   importUsage: post('/v1/usage/import', 'usage', 'Upload a file of LLM calls', { ...create, status: 200 }),
 

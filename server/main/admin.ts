@@ -11,6 +11,7 @@ export interface AdminCommand {
 // Each is loaded when asked for. A new noun is a file in `admin/` and a line here.
 const nouns: Readonly<Record<string, () => Promise<AdminCommand>>> = {
   invoice: async () => (await import('./admin/invoice.ts')).invoice,
+  plan: async () => (await import('./admin/plan.ts')).plan,
   seller: async () => (await import('./admin/seller.ts')).seller,
   tax: async () => (await import('./admin/tax.ts')).tax,
   user: async () => (await import('./admin/user.ts')).user,

@@ -1,6 +1,6 @@
 export { checkInvoices } from './check-invoices.ts';
 export { creditInvoice } from './credit-invoice.ts';
-export { findInvoices } from './find-invoices.ts';
+export { findInvoices, type FindInvoicesInput } from './find-invoices.ts';
 export { importTaxRates } from './import-tax-rates.ts';
 export { issueDueInvoices } from './issue-due-invoices.ts';
 export { issueInvoices } from './issue-invoices.ts';
@@ -11,5 +11,5 @@ export { readInvoice, type Invoice } from './read-invoice.ts';
 export { readSeller } from './read-seller.ts';
 export { renderCsv } from './render-csv.ts';
 export { renderPdf } from './render-pdf.ts';
-export { setSeller } from './set-seller.ts';
+export { setSeller, type SetSellerInput } from './set-seller.ts';
 export { writeBillingProfile } from './write-billing-profile.ts';

@@ -217,6 +217,10 @@ function taxes(invoice: Invoice): Content {
 
 function notes(invoice: Invoice, say: Say): Content[] {
   const legal = new Set(invoice.lines.map(({ tax_note }) => tax_note).filter((note) => note !== ''));
-  const texts = [...legal, ...(invoice.reason === null ? [] : [`Reason: ${invoice.reason}`]), invoice.seller.notes];
+  const texts = [
+    ...legal,
+    ...(invoice.reason === null ? [] : [`Reason: ${invoice.reason}`]),
+    ...(invoice.kind === 'invoice' ? [invoice.seller.notes] : []),
+  ];
   return texts.filter((text) => text !== '').map((text) => ({ text: say(text), margin: [0, 0, 0, 6] }));
 }

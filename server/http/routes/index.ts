@@ -3,11 +3,13 @@ import type { NetraApp } from '../index.ts';
 import { accountRoutes } from './accounts.ts';
 import { agentRoutes } from './agents.ts';
 import { creditRoutes } from './credits.ts';
+import { invoiceRoutes } from './invoices.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { subscriptionRoutes } from './subscription.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** What routes need beyond `app.netra`. */
 export interface RoutesOptions {
@@ -20,10 +22,12 @@ export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) =
     accountRoutes(accounts),
     agentRoutes,
     creditRoutes,
+    invoiceRoutes,
     planRoutes,
     runRoutes,
     subscriptionRoutes,
     threadRoutes,
     usageRoutes,
+    webhookRoutes,
   ];
 }
