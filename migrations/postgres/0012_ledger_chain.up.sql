@@ -108,23 +108,27 @@ begin
 
   create temporary table paid_debt on commit drop as
   with made as (
-    select h.org_id, h.wallet_id, h.hold_id, h.debt_micro as amount,
-           sum(h.debt_micro) over (partition by h.org_id, h.wallet_id order by h.created_at, h.hold_id) as upto
-      from netra.hold h where h.debt_micro > 0
+    select t.org_id, t.wallet_id, t.hold_id, -t.debt_micro as amount,
+           sum(-t.debt_micro) over (partition by t.org_id, t.wallet_id order by t.version) as upto
+      from netra.transfer t where t.kind = 'overage' and t.debt_micro < 0
   ), paid as (
     select t.org_id, t.wallet_id, t.grant_id, t.debt_micro as amount,
            sum(t.debt_micro) over (partition by t.org_id, t.wallet_id order by t.version) as upto
       from netra.transfer t where t.kind = 'grant' and t.debt_micro > 0
   )
   select m.org_id, m.hold_id, p.grant_id,
-         (least(m.upto, p.upto) - greatest(m.upto - m.amount, p.upto - p.amount))::bigint as part_micro
+         sum(least(m.upto, p.upto) - greatest(m.upto - m.amount, p.upto - p.amount))::bigint as part_micro
     from made m join paid p using (org_id, wallet_id)
-   where least(m.upto, p.upto) > greatest(m.upto - m.amount, p.upto - p.amount);
-  insert into netra.hold_grant (org_id, hold_id, grant_id, ordinal, held_micro, spent_micro)
+   where least(m.upto, p.upto) > greatest(m.upto - m.amount, p.upto - p.amount)
+   group by 1, 2, 3;
+  insert into netra.hold_grant as r (org_id, hold_id, grant_id, ordinal, held_micro, spent_micro)
   select d.org_id, d.hold_id, d.grant_id,
-         coalesce((select max(r.ordinal) from netra.hold_grant r where r.org_id = d.org_id and r.hold_id = d.hold_id), 0)
+         coalesce((select max(k.ordinal) from netra.hold_grant k where k.org_id = d.org_id and k.hold_id = d.hold_id), 0)
            + row_number() over (partition by d.org_id, d.hold_id order by d.grant_id), d.part_micro, d.part_micro
-    from paid_debt d;
+    from paid_debt d
+  -- A hold that stayed open may have taken from the grant that paid its debt.
+  on conflict (org_id, hold_id, grant_id) do update
+    set held_micro = r.held_micro + excluded.held_micro, spent_micro = r.spent_micro + excluded.spent_micro;
   update netra.hold h set debt_micro = h.debt_micro - d.paid
     from (select p.org_id, p.hold_id, sum(p.part_micro) as paid from paid_debt p group by 1, 2) d
    where h.org_id = d.org_id and h.hold_id = d.hold_id;
