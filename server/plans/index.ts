@@ -1,3 +1,9 @@
+export type { BookDifference } from './book/compare-book.ts';
+export { importPlans, type ImportPlansInput } from './book/import-plans.ts';
+export { listBookChanges } from './book/list-book-changes.ts';
+export { toCredits } from './book/plan-file.ts';
+export { readPlanBook } from './book/read-plan-book.ts';
+export { retirePlan, type RetirePlanInput } from './book/retire-plan.ts';
 export { cancelSubscription } from './cancel-subscription.ts';
 export { changePlan, type ChangePlanInput } from './change-plan.ts';
 export { checkRequestRate, type RequestRate } from './check-request-rate.ts';
@@ -12,3 +18,4 @@ export { requireFeature, type RequireFeatureInput } from './require-feature.ts';
 export { subscribe, type SubscribeInput } from './subscribe.ts';
 export type { AgentTermsRow, PlanChange, PlanRow, PlanTerms } from './sql/plans.ts';
 export type { SubscriptionRow } from './sql/subscriptions.ts';
+export type { BookChange, DatedFee, DatedPlan } from './sql/plan-book.ts';
