@@ -418,8 +418,8 @@ begin
       from netra.invoice_line l where l.org_id = p_org and l.purchase_id is not null group by 1
   )
   select p.paid_at, p.credits_micro, p.net_usd::numeric, p.tax_usd::numeric, p.purchase_id, p.tax_rate::numeric,
-         case when x.rate = p.tax_rate then x.name else 'tax' end, case when x.rate = p.tax_rate then x.note else '' end
-    from netra.credit_purchase p cross join lateral netra.tax_of(p_org, p.paid_at) x
+         p.tax_name, p.tax_note
+    from netra.credit_purchase p
    where p.org_id = p_org and p.state = 'paid' and p.paid_at < p_until
      and not exists (select from billed b where b.purchase_id = p.purchase_id)
   union all
@@ -464,8 +464,10 @@ begin
     tax_rate, tax_name, tax_note, exact_tax_usd, tax_usd, charge_id, grant_id, agent, amount_micro, purchase_id)
   select p_org, p_invoice, row_number() over (order by r.place, r.at, r.agent, r.charge_id, r.grant_id, r.purchase_id),
          r.kind, r.description, r.quantity, r.unit_usd, r.exact_usd, r.net_usd, r.tax_rate, r.tax_name, r.tax_note,
-         -- The tax of a purchase was settled with it.
-         coalesce(r.tax_usd, r.net_usd * r.tax_rate), coalesce(r.tax_usd, netra.half_even(r.net_usd * r.tax_rate)),
+         -- The tax of a purchase was settled with it; what a credit note left of one need not be net × rate.
+         case when r.tax_usd <> netra.half_even(r.net_usd * r.tax_rate) then r.tax_usd
+              else r.net_usd * r.tax_rate end,
+         coalesce(r.tax_usd, netra.half_even(r.net_usd * r.tax_rate)),
          r.charge_id, r.grant_id, r.agent, r.micro, r.purchase_id
     from rounded r;
   get diagnostics v_lines = row_count;
@@ -681,6 +683,10 @@ begin
       perform netra.refuse('conflict', format('This is %s more than the whole invoice has left.', -v_left_usd));
     elsif v_left_usd = 0 then
       update netra.invoice i set state = 'credited' where i.org_id = p_org and i.invoice_id = p_invoice;
+    elsif v_invoice.state = 'open' and to_regclass('netra.payment') is not null then
+      -- A part was paid before, and the note took back the rest. Payments come with the next migration.
+      update netra.invoice i set state = 'paid', paid_at = now()
+       where i.org_id = p_org and i.invoice_id = p_invoice and netra.invoice_balance(p_org, p_invoice) <= 0;
     end if;
   end if;
   return query select v_note.invoice_id, v_note.number, v_note.total_usd::numeric;

@@ -61,7 +61,10 @@ describe('numbers', () => {
     const orgs = await Promise.all(Array.from({ length: 50 }, () => closed()));
     await Promise.all(
       orgs.map(async ({ principal: { org_id } }, index) => {
-        if (index % 3 > 0) return issueInvoices({ platform: node.platform, org_id });
+        if (index % 3 > 0) {
+          await issueInvoices({ platform: node.platform, org_id });
+          return;
+        }
         const client = new Client({ connectionString: on.stores.postgres_url });
         await client.connect();
         try {
@@ -143,6 +146,49 @@ describe('an issued invoice', () => {
   });
 });
 
+describe('credits that were bought', () => {
+  const run = (text: string, values: readonly unknown[]) => node.platform.postgres.call({ text, values });
+
+  // Planted bug that turns it red: prepaid_usd left at zero, or purchases_to_bill() without its `not exists`.
+  it('are on the next invoice as paid already, once; given back, on the one after', async () => {
+    const ctx = await node.newOrg();
+    const { org_id } = ctx.principal;
+    await writeBillingProfile({ ctx, input: { name: 'Buyer', address: 'Street 1', country: 'NL' } });
+    await subscribe({ ctx, input: { plan: 'early' } });
+    const purchase = randomUUID();
+    await run("select netra.open_purchase($1, $2, 'small', now(), 'manual', null, null, 'me', 'first')", [org_id, purchase]);
+    await run("select * from netra.settle_purchase($1, $2, 'manual', 'bank 1', 12.10, 'me', '')", [org_id, purchase]);
+    // Paid within the period that is about to have ended.
+    const early = "update netra.credit_purchase set paid_at = now() - interval '1 day' where purchase_id = $1";
+    await node.owner(early, [purchase]);
+    await ageSubscription(node, ctx, { periods: 1 });
+    const first = await issued(ctx);
+    expect(first.lines.map(({ kind, net_usd }) => [kind, net_usd])).toEqual([
+      ['base', '29.99'],
+      ['purchase', '10.00'],
+    ]);
+    expect(first).toMatchObject({ total_usd: '48.39', prepaid_usd: '12.10', due_usd: '36.29', state: 'open' });
+    await run("select * from netra.begin_refund($1, $2, 'unused')", [org_id, purchase]);
+    await run("select * from netra.finish_refund($1, $2, 'bank 2', 'me', '')", [org_id, purchase]);
+    await ageSubscription(node, ctx, { periods: 1 });
+    expect(await issued(ctx)).toMatchObject({ total_usd: '24.19', prepaid_usd: '-12.10', due_usd: '36.29' });
+    await ageSubscription(node, ctx, { periods: 1 });
+    expect((await issued(ctx)).lines.map(({ kind }) => kind)).toEqual(['base']);
+    expect(await checkInvoices({ platform: node.platform })).toEqual([]);
+  });
+
+  // Planted bug that turns it red: credit_invoice() that forgets what was paid.
+  it('an invoice is paid by what came in and what was credited together', async () => {
+    const ctx = await closed();
+    const { invoice_id } = await issued(ctx);
+    const pay = "select * from netra.record_payment($1, $2, 20.00, 'manual', 'bank 3', 'me', '')";
+    await run(pay, [ctx.principal.org_id, invoice_id]);
+    expect(await readInvoice({ ctx, input: { invoice_id } })).toMatchObject({ state: 'open' });
+    await creditInvoice({ ctx, input: { invoice_id, net_usd: '14.00', reason: 'outage' } });
+    expect(await readInvoice({ ctx, input: { invoice_id } })).toMatchObject({ state: 'paid', credited_usd: '16.94' });
+  });
+});
+
 describe('tax', () => {
   // Planted bug that turns it red: tax_of() that looks at the buyer's country alone.
   it.each([
@@ -161,7 +207,7 @@ describe('tax', () => {
     const invoice = await issued(await closed(profile));
     expect(invoice.lines[0]).toMatchObject({ tax_rate, tax_name });
     expect(invoice.lines[0]?.tax_note).toContain(note);
-    expect(invoice.buyer.vat_id).toBe(profile.vat_id?.replaceAll(' ', '') ?? null);
+    expect(invoice.buyer.vat_id).toBe('vat_id' in profile ? profile.vat_id?.replaceAll(' ', '') : null);
   });
 
   // Planted bug that turns it red: import_tax_rates() without its first loop.
