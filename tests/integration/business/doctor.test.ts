@@ -59,8 +59,6 @@ async function timeOf({ org_id }: Patient, version: number): Promise<string> {
 }
 
 describe('doctor', () => {
-  // Planted bugs that turn it red: the wallet's sums instead of its neighbours' (an edited transfer accuses all later
-  // ones); netra.link without the reason; check_chain() without the head.
   it.for(tamperings)('M1 M2 M3 R1: $what is found, with its row and since when', async (tampering) => {
     const patient = await stage.newPatient();
     expect(await doctor('--org', patient.org_id)).toEqual({ code: 0, faults: [] });
@@ -154,8 +152,6 @@ describe('doctor', () => {
 describe('doctor beside a running server', () => {
   const busy = suite();
 
-  // Planted bug that turns it red: compare what was settled with what is summed without looking again whether anything
-  // moved in between.
   it('M1 M2 M3 M4 R1 raises no false alarm while runs end', async () => {
     const server = await startServer({ env: busy.env });
     busy.onEnd(() => server.stop());
