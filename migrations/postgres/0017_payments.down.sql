@@ -1,4 +1,11 @@
 -- breaking: forgets purchases, payments and what providers told; credits that were bought stay in the ledger
+drop function netra.due_payment_events(text, int);
+drop function netra.postpone_payment_event(text, text, text);
+drop function netra.apply_payment_notice(text, text, jsonb);
+drop function netra.take_refund_notice(text, jsonb);
+drop function netra.take_purchase_notice(text, jsonb);
+drop function netra.doubt_notice(netra.credit_purchase, text, jsonb);
+drop function netra.purchase_of_payment(text, text);
 drop function netra.record_payment(uuid, uuid, numeric, text, text, text, text);
 drop function netra.invoice_balance(uuid, uuid);
 drop function netra.keep_payment_customer(uuid, text, text);

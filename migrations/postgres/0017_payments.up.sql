@@ -485,6 +485,166 @@ create function netra.invoice_balance(p_org uuid, p_invoice uuid) returns numeri
            where y.org_id = p_org and y.invoice_id = p_invoice)
 $$;
 
+-- Which purchase a payment of a provider paid; no row if it is not known.
+create index payment_ref on netra.payment (provider, provider_ref);
+create function netra.purchase_of_payment(p_provider text, p_provider_ref text)
+  returns table (org_id uuid, purchase_id uuid)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select y.org_id, y.purchase_id from netra.payment y
+   where y.provider = p_provider and y.provider_ref = p_provider_ref and y.kind = 'payment'
+     and y.purchase_id is not null
+$$;
+
+-- A notice about a purchase, held against ours: same organisation, page, customer, currency and amount. Null = it is
+-- what it says; else why it is not. The caller has locked the purchase.
+create function netra.doubt_notice(p_purchase netra.credit_purchase, p_provider text, p_notice jsonb) returns text
+  language sql stable as $$
+  select case
+    when p_purchase.org_id::text is distinct from p_notice ->> 'org' then 'names another organisation'
+    when p_purchase.provider <> p_provider or p_purchase.provider_ref is distinct from p_notice ->> 'session'
+      then 'names another checkout'
+    when not exists (select from netra.payment_customer c where c.org_id = p_purchase.org_id
+                      and c.provider = p_provider and c.customer_ref = p_notice ->> 'customer')
+      then 'names another customer'
+    when p_notice ->> 'currency' is distinct from 'usd' then 'is in another currency'
+    when (p_notice ->> 'amount_cents')::numeric is distinct from p_purchase.total_usd * 100
+      then format('is over %s cents; the purchase costs %s USD', p_notice ->> 'amount_cents', p_purchase.total_usd)
+  end
+$$;
+
+-- What a notice about a purchase comes to. `received` = not yet: our own row is still to come.
+create function netra.take_purchase_notice(p_provider text, p_notice jsonb, out state text, out note text)
+  language plpgsql as $$
+declare
+  v_id uuid := (p_notice ->> 'purchase')::uuid;
+  v_org uuid := netra.org_of_purchase(v_id);
+  v_purchase netra.credit_purchase;
+  v_paid record;
+begin
+  if v_org is null then
+    state := 'received';
+    note := 'waits for its purchase';
+    return;
+  end if;
+  perform netra.enter_org(v_org);
+  v_purchase := netra.lock_purchase(v_org, v_id);
+  note := netra.doubt_notice(v_purchase, p_provider, p_notice);
+  state := case when note is null then 'processed' else 'flagged' end;
+  if note is not null then return; end if;
+  note := '';
+  if p_notice ->> 'kind' = 'purchase_paid' then
+    if v_purchase.state in ('pending', 'paid') then
+      select * into strict v_paid from netra.settle_purchase(v_org, v_id, p_provider, p_notice ->> 'payment',
+        v_purchase.total_usd, p_provider, p_notice ->> 'session');
+    elsif v_purchase.state = 'cancelled' then
+      -- The money is there, whatever becomes of it.
+      insert into netra.payment (org_id, payment_id, kind, purchase_id, amount_usd, provider, provider_ref, note,
+        recorded_by)
+      values (v_org, gen_random_uuid(), 'payment', v_id, v_purchase.total_usd, p_provider, p_notice ->> 'payment',
+        'after it was cancelled', p_provider)
+      on conflict do nothing;
+      state := 'flagged';
+      note := 'paid after it was cancelled: send the money back, or grant the credits';
+    end if;
+    if v_purchase.state in ('paid', 'refunded') and not exists (
+      select from netra.payment y where y.org_id = v_org and y.purchase_id = v_id and y.kind = 'payment'
+         and y.provider = p_provider and y.provider_ref = p_notice ->> 'payment') then
+      state := 'flagged';
+      note := 'was paid before by another payment: the money may have come twice';
+    end if;
+  elsif v_purchase.state = 'pending' then
+    perform netra.cancel_purchase(v_org, v_id);
+    if p_notice ->> 'kind' = 'purchase_failed' then
+      perform netra.emit_webhook(v_org, 'payment.failed', v_id::text, jsonb_build_object('purchase', v_id,
+        'total_usd', v_purchase.total_usd::text));
+    end if;
+  end if;
+end
+$$;
+
+-- A whole payment was sent back at the provider, by us or there: the purchase is refunded. A payment that is not known
+-- yet may still be told of. Raises conflict while credits are on hold: the notice is then taken up again later.
+create function netra.take_refund_notice(p_provider text, p_notice jsonb, out state text, out note text)
+  language plpgsql as $$
+declare
+  v_known record;
+begin
+  select * into v_known from netra.purchase_of_payment(p_provider, p_notice ->> 'payment');
+  if not found then
+    state := 'received';
+    note := 'waits for its payment';
+  elsif (p_notice ->> 'whole')::boolean is not true then
+    state := 'flagged';
+    note := 'sent back in part: only a whole payment is taken back by itself';
+  elsif v_known.org_id::text is distinct from p_notice ->> 'org' then
+    state := 'flagged';
+    note := 'names another organisation';
+  else
+    perform netra.begin_refund(v_known.org_id, v_known.purchase_id, 'sent back by ' || p_provider);
+    perform netra.finish_refund(v_known.org_id, v_known.purchase_id, p_notice ->> 'refund', p_provider, '');
+    state := 'processed';
+    note := '';
+  end if;
+end
+$$;
+
+-- Does what a stored event asks for, once, in this transaction; whoever comes second finds it done. p_notice is what the
+-- event says, in our words. Answers with the state that the event is in now. One that waits is flagged after a day.
+create function netra.apply_payment_notice(p_provider text, p_event text, p_notice jsonb) returns text
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_event netra.payment_event;
+  v_state text;
+  v_note text;
+begin
+  select * into v_event from netra.payment_event e
+   where e.provider = p_provider and e.event_id = p_event for no key update;
+  if not found then perform netra.refuse('not_found', 'There is no such event.'); end if;
+  if v_event.state <> 'received' then return v_event.state; end if;
+  case p_notice ->> 'kind'
+    when 'purchase_paid', 'purchase_failed', 'purchase_expired' then
+      select t.state, t.note into strict v_state, v_note from netra.take_purchase_notice(p_provider, p_notice) t;
+    when 'payment_refunded' then
+      select t.state, t.note into strict v_state, v_note from netra.take_refund_notice(p_provider, p_notice) t;
+    when 'flagged' then
+      v_state := 'flagged';
+      v_note := p_notice ->> 'note';
+    else
+      v_state := 'ignored';
+      v_note := coalesce(p_notice ->> 'note', '');
+  end case;
+  if v_state = 'received' and v_event.received_at < now() - interval '1 day' then v_state := 'flagged'; end if;
+  update netra.payment_event e
+     set state = v_state, note = v_note, attempts = e.attempts + 1,
+         processed_at = case when v_state <> 'received' then now() end,
+         next_at = now() + least(power(2, least(e.attempts, 10)), 60) * interval '1 minute'
+   where e.provider = p_provider and e.event_id = p_event;
+  return v_state;
+end
+$$;
+
+-- An event could not be taken up now; it is due again later, and flagged when that has gone on for three days.
+create function netra.postpone_payment_event(p_provider text, p_event text, p_note text) returns void
+  language sql security definer set search_path = pg_catalog as $$
+  update netra.payment_event e
+     set attempts = e.attempts + 1, note = left(p_note, 500),
+         state = case when e.received_at < now() - interval '3 days' then 'flagged' else 'received' end,
+         processed_at = case when e.received_at < now() - interval '3 days' then now() end,
+         next_at = now() + least(power(2, least(e.attempts, 10)), 60) * interval '1 minute'
+   where e.provider = p_provider and e.event_id = p_event and e.state = 'received'
+$$;
+
+-- Events that are still to be taken up, oldest first. Drops what was ignored a month ago.
+create function netra.due_payment_events(p_provider text, p_limit int) returns table (event_id text, body text)
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  delete from netra.payment_event e where e.state = 'ignored' and e.received_at < now() - interval '30 days';
+  return query
+  select e.event_id, e.body from netra.payment_event e
+   where e.provider = p_provider and e.state = 'received' and e.next_at <= now() order by e.next_at limit p_limit;
+end
+$$;
+
 do $$
 declare
   v_function regprocedure;
@@ -499,14 +659,16 @@ begin
      where n.nspname = 'netra' and p.proname in ('keep_pack', 'packs_on_sale', 'purchase_terms', 'quote_purchase',
        'same_purchase', 'open_purchase', 'lock_purchase', 'refuse_purchase', 'settle_purchase', 'cancel_purchase',
        'begin_refund', 'finish_refund', 'store_payment_event', 'keep_payment_customer', 'record_payment',
-       'invoice_balance')
+       'invoice_balance', 'doubt_notice', 'take_purchase_notice', 'take_refund_notice', 'apply_payment_notice',
+       'postpone_payment_event', 'due_payment_events')
   loop
     execute format('revoke execute on function %s from public', v_function);
     execute format('alter function %s owner to netra_ledger', v_function);
   end loop;
   for v_function in
     select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-     where n.nspname = 'netra' and p.proname in ('org_of_purchase', 'list_purchases', 'list_payment_events')
+     where n.nspname = 'netra' and p.proname in ('org_of_purchase', 'purchase_of_payment', 'list_purchases',
+       'list_payment_events')
   loop
     execute format('revoke execute on function %s from public', v_function);
     execute format('alter function %s owner to netra_system', v_function);
@@ -514,7 +676,7 @@ begin
   revoke create on schema netra from netra_system;
 end
 $$;
-grant execute on function netra.org_of_purchase(uuid) to netra_ledger;
+grant execute on function netra.org_of_purchase(uuid), netra.purchase_of_payment(text, text) to netra_ledger;
 grant execute on function netra.keep_pack(text, timestamptz, text, bigint, numeric, boolean),
   netra.packs_on_sale(timestamptz), netra.quote_purchase(uuid, uuid, text, text, text),
   netra.open_purchase(uuid, uuid, text, timestamptz, text, text, text, text, text),
@@ -522,5 +684,7 @@ grant execute on function netra.keep_pack(text, timestamptz, text, bigint, numer
   netra.begin_refund(uuid, uuid, text), netra.finish_refund(uuid, uuid, text, text, text),
   netra.store_payment_event(text, text, text, text), netra.keep_payment_customer(uuid, text, text),
   netra.record_payment(uuid, uuid, numeric, text, text, text, text), netra.org_of_purchase(uuid),
-  netra.list_purchases(text, int), netra.list_payment_events(text, int)
+  netra.list_purchases(text, int), netra.list_payment_events(text, int),
+  netra.apply_payment_notice(text, text, jsonb), netra.postpone_payment_event(text, text, text),
+  netra.due_payment_events(text, int)
   to netra_app, netra_system;

@@ -23,3 +23,20 @@ export {
   type Invoice,
   type SetSellerInput,
 } from './invoices/index.ts';
+export {
+  cancelPurchase,
+  createPurchase,
+  findPurchases,
+  importPacks,
+  listPacks,
+  listPaymentEvents,
+  listPayments,
+  listPurchases,
+  processPaymentEvents,
+  readPurchase,
+  receiveStripeEvent,
+  recordPayment,
+  refundPurchase,
+  settlePurchase,
+  type PurchaseRow,
+} from './payments/index.ts';

@@ -60,6 +60,9 @@ export const configSchema = z.object({
   NETRA_MODEL_NAME: text.optional(),
   NETRA_MODEL_KEY: text.optional(),
   NETRA_CREDITS: z.enum(creditModes).default('enforce'),
+  NETRA_PAYMENTS: z.enum(['manual', 'stripe']).default('manual'),
+  NETRA_STRIPE_KEY: text.regex(/^(sk|rk)_(test|live)_\w+$/, 'must be a secret or restricted key of Stripe').optional(),
+  NETRA_STRIPE_WEBHOOK_SECRET: text.regex(/^whsec_\S{16,}$/, 'must be the signing secret of the endpoint').optional(),
   NETRA_CAPACITY: whole(1, 100_000, 256),
   NETRA_LEASE_MS: whole(200, 600_000, 5_000),
   NETRA_MAX_ATTEMPTS: whole(1, 100, 5),
@@ -83,6 +86,8 @@ export const secretKeys: ReadonlySet<ConfigKey> = new Set<ConfigKey>([
   'NETRA_REDIS_URL',
   'NETRA_SECRET',
   'NETRA_MODEL_KEY',
+  'NETRA_STRIPE_KEY',
+  'NETRA_STRIPE_WEBHOOK_SECRET',
 ]);
 
 /** Differs between honest nodes: left out when nodes are compared. */

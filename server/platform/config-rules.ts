@@ -115,6 +115,24 @@ const outgoing: Rule = (settings) =>
     ? [{ key: 'NETRA_OUTGOING_LOOPBACK', problem: 'must be off in staging or production' }]
     : [];
 
+const payments: Rule = (settings) => {
+  const { NETRA_STRIPE_KEY: key, NETRA_STRIPE_WEBHOOK_SECRET: secret } = settings;
+  if (settings.NETRA_PAYMENTS === 'manual') {
+    return (key ?? secret) === undefined
+      ? []
+      : [{ key: 'NETRA_PAYMENTS', problem: 'must be stripe when the NETRA_STRIPE keys are set' }];
+  }
+  const problem = 'is required with NETRA_PAYMENTS=stripe';
+  const problems: Problem[] = [];
+  if (key === undefined) problems.push({ key: 'NETRA_STRIPE_KEY', problem });
+  if (secret === undefined) problems.push({ key: 'NETRA_STRIPE_WEBHOOK_SECRET', problem });
+  // A payment with a test card would be credits for nothing.
+  if (settings.NETRA_ENV === 'production' && key?.includes('_test_') === true) {
+    problems.push({ key: 'NETRA_STRIPE_KEY', problem: 'must not be a test key in production' });
+  }
+  return problems;
+};
+
 /** The rules between keys, and those of each environment. All are asked, so that all problems are named at once. */
 export const rules: readonly Rule[] = [
   postgres,
@@ -125,5 +143,6 @@ export const rules: readonly Rule[] = [
   origins,
   logLevel,
   model,
+  payments,
   outgoing,
 ];

@@ -44,6 +44,10 @@ export interface Config {
   readonly model: { readonly url: string; readonly name: string; readonly key: string | null } | null;
   /** What this node does about credits; plan limits hold in each mode. */
   readonly credits: CreditMode;
+  /** Who carries money: the operator by hand, or Stripe. */
+  readonly payments:
+    | { readonly provider: 'manual' }
+    | { readonly provider: 'stripe'; readonly key: string; readonly webhook_secret: string };
   /** Runs at once on this node. */
   readonly capacity: number;
   readonly lease_ms: number;
@@ -199,6 +203,7 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     signup_plan: settings.NETRA_SIGNUP_PLAN,
     model: url === undefined || name === undefined ? null : Object.freeze({ url, name, key: key ?? null }),
     credits: settings.NETRA_CREDITS,
+    payments: Object.freeze(paymentsOf(settings)),
     capacity: settings.NETRA_CAPACITY,
     lease_ms: settings.NETRA_LEASE_MS,
     max_attempts: settings.NETRA_MAX_ATTEMPTS,
@@ -207,4 +212,12 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     sources: Object.freeze(sources),
     settings: Object.freeze(settings),
   });
+}
+
+function paymentsOf(settings: Settings): Config['payments'] {
+  const { NETRA_PAYMENTS: provider, NETRA_STRIPE_KEY: key, NETRA_STRIPE_WEBHOOK_SECRET: webhook_secret } = settings;
+  // The rules have asked for both.
+  return provider === 'stripe' && key !== undefined && webhook_secret !== undefined
+    ? { provider, key, webhook_secret }
+    : { provider: 'manual' };
 }

@@ -1,0 +1,14 @@
+export { cancelPurchase } from './cancel-purchase.ts';
+export { createPurchase } from './create-purchase.ts';
+export { findPurchases } from './find-purchases.ts';
+export { importPacks } from './import-packs.ts';
+export { listPacks } from './list-packs.ts';
+export { listPaymentEvents } from './list-payment-events.ts';
+export { listPayments } from './list-payments.ts';
+export { listPurchases } from './list-purchases.ts';
+export { readPurchase } from './read-purchase.ts';
+export { processPaymentEvents, receiveStripeEvent } from './receive-stripe-event.ts';
+export { recordPayment } from './record-payment.ts';
+export { refundPurchase } from './refund-purchase.ts';
+export { settlePurchase } from './settle-purchase.ts';
+export type { PurchaseRow } from './sql/purchases.ts';
