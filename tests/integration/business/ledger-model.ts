@@ -193,38 +193,45 @@ export class LedgerModel {
     return drawable === null || amount <= this.usable + drawable;
   }
 
-  /** Draws what is missing as far as the line goes, as one grant a period; answers what can be taken then. */
-  #draw(amount: bigint, beyond: Beyond): bigint {
-    const missing = amount - this.usable;
+  /** Draws what is missing as far as the line goes, as one grant a period; answers what was drawn. */
+  #draw(missing: bigint, beyond: Beyond): bigint {
     const drawn = missing <= 0n ? 0n : min(missing, this.#drawable(beyond) ?? missing);
-    if (drawn > 0n) {
-      const line = beyond === 'observe' ? 'observed' : 'overage';
-      let grant = this.grants.find((other) => other.line === line);
-      if (grant === undefined) {
-        // The observed period is a month, and ends before the plan's in these sequences.
-        const terms = { amount: 0n, priority: 90, expires_in_days: line === 'observed' ? 1 : 2, purchased: false };
-        grant = newGrant(terms, line);
-        this.grants.push(grant);
-      }
-      grant.amount += drawn;
-      grant.remaining += drawn;
-      if (line === 'overage' && this.#plan !== null) this.#plan.drawn += drawn;
+    if (drawn === 0n) return 0n;
+    const line = beyond === 'observe' ? 'observed' : 'overage';
+    let grant = this.grants.find((other) => other.line === line);
+    if (grant === undefined) {
+      // The observed period is a month, and ends before the plan's in these sequences.
+      const terms = { amount: 0n, priority: 90, expires_in_days: line === 'observed' ? 1 : 2, purchased: false };
+      grant = newGrant(terms, line);
+      this.grants.push(grant);
     }
-    return min(amount, this.usable);
+    grant.amount += drawn;
+    grant.remaining += drawn;
+    if (line === 'overage' && this.#plan !== null) this.#plan.drawn += drawn;
+    return drawn;
   }
 
+  /** What is there first, then the line; what neither has is a debt. */
   #cover(hold: ModelHold, amount: bigint, beyond: Beyond): void {
     const over = amount - (hold.held - hold.spent);
     if (over <= 0n) return;
-    const taken = this.#draw(over, beyond);
-    this.#take(hold, taken, beyond);
-    hold.held += over - taken;
-    hold.debt += over - taken;
+    const missing = this.#burn(hold, over);
+    hold.debt += missing - this.#draw(missing, beyond);
+    this.#burn(hold, missing);
+    hold.held += over;
   }
 
+  /** The line gives what the wallet lacks; then also what it still counted of grants that have ended. */
   #take(hold: ModelHold, amount: bigint, beyond: Beyond): void {
-    this.#draw(amount, beyond);
+    this.#draw(amount - this.available, beyond);
+    const missing = this.#burn(hold, amount);
+    this.#draw(missing, beyond);
+    this.#burn(hold, missing);
     hold.held += amount;
+  }
+
+  /** Onto the hold's receipt in burn order, as far as there is; answers what is missing. */
+  #burn(hold: ModelHold, amount: bigint): bigint {
     let left = amount;
     for (const grant of this.#burnable()) {
       const part = min(left, grant.remaining);
@@ -236,6 +243,7 @@ export class LedgerModel {
       if (known === undefined) hold.receipt.push({ grant, held: part, spent: 0n, refunded: 0n });
       else known.held += part;
     }
+    return left;
   }
 
   #burnable(): ModelGrant[] {
