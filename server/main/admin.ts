@@ -10,10 +10,14 @@ export interface AdminCommand {
 
 // Each is loaded when asked for. A new noun is a file in `admin/` and a line here.
 const nouns: Readonly<Record<string, () => Promise<AdminCommand>>> = {
+  grant: async () => (await import('./admin/grant.ts')).grant,
   invoice: async () => (await import('./admin/invoice.ts')).invoice,
   plan: async () => (await import('./admin/plan.ts')).plan,
   seller: async () => (await import('./admin/seller.ts')).seller,
   tax: async () => (await import('./admin/tax.ts')).tax,
+  pack: async () => (await import('./admin/pack.ts')).pack,
+  payment: async () => (await import('./admin/payment.ts')).payment,
+  purchase: async () => (await import('./admin/purchase.ts')).purchase,
   user: async () => (await import('./admin/user.ts')).user,
   wallet: async () => (await import('./admin/wallet.ts')).wallet,
 };
