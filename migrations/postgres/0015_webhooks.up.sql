@@ -341,18 +341,42 @@ begin
 end
 $$;
 
--- What is measured against its bound: credits used of credits to be used, in the period that runs.
+-- What is measured against its bound, in the period that runs; and in the one that ended within ten minutes, so that
+-- what was charged at its very end is told too. The plan's credits count when they are spent; caps count what they
+-- refuse by, which is spent or held.
 create function netra.threshold_uses(p_org uuid)
   returns table (subject text, used_micro bigint, of_micro bigint, period_start timestamptz, period_end timestamptz)
   language plpgsql stable as $$
 begin
   return query
-  select 'plan', sum(g.spent_micro)::bigint, sum(g.granted_micro - g.moved_micro)::bigint, s.period_start, s.period_end
-    from netra.subscription s
-    join netra.credit_grant g on g.org_id = s.org_id and g.source in ('plan', 'upgrade')
-     and g.subscription_id = s.subscription_id and g.period_start = s.period_start
-   where s.org_id = p_org and s.ended_at is null
-   group by s.period_start, s.period_end;
+  with period as (
+    select s.subscription_id, s.period_start, s.period_end from netra.subscription s
+     where s.org_id = p_org and (s.ended_at is null or s.ended_at > now() - interval '10 minutes')
+    union all
+    select s.subscription_id, netra.period_start_of(s.anchor_at, s.period_index - 1), s.period_start
+      from netra.subscription s
+     where s.org_id = p_org and s.ended_at is null and s.period_index > 0
+       and s.period_start > now() - interval '10 minutes'
+  ), cap as (
+    select c.overage_micro, c.total_micro, c.member_micro from netra.spending_cap_of(p_org) c
+  )
+  select 'plan', sum(g.spent_micro)::bigint, sum(g.granted_micro - g.moved_micro)::bigint, p.period_start, p.period_end
+    from period p
+    join netra.credit_grant g on g.org_id = p_org and g.source in ('plan', 'upgrade')
+     and g.subscription_id = p.subscription_id and g.period_start = p.period_start
+   group by p.period_start, p.period_end
+  union all
+  select 'overage', sum(g.spent_micro + g.held_micro)::bigint, c.overage_micro, p.period_start, p.period_end
+    from period p cross join cap c
+    join netra.credit_grant g on g.org_id = p_org and g.source = 'overage' and g.period_start = p.period_start
+   where c.overage_micro is not null
+   group by c.overage_micro, p.period_start, p.period_end
+  union all
+  select case u.user_id when '' then 'total' else 'member/' || u.user_id end, u.committed_micro,
+         case u.user_id when '' then c.total_micro else c.member_micro end, p.period_start, p.period_end
+    from period p cross join cap c
+    join netra.spending u on u.org_id = p_org and u.period_start = p.period_start
+   where case u.user_id when '' then c.total_micro else c.member_micro end is not null;
 end
 $$;
 

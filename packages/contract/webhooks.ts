@@ -6,6 +6,7 @@ export const webhookTypes = [
   'invoice.issued',
   'invoice.paid',
   'purchase.paid',
+  'purchase.refunded',
   'payment.failed',
   'subscription.changed',
   'subscription.ended',

@@ -17,6 +17,7 @@ export { generateSample, type Planted, type PlantedKind, type Sample, type Sampl
 export { importUsage, type UsageImport } from './import-usage.ts';
 export { parseColumnMap } from './parse-column-map.ts';
 export { pumpOutbox } from './pump-outbox.ts';
+export { watchOutbox } from './watch-outbox.ts';
 export { outboxPayloads, type OutboxKind } from './outbox-rows.ts';
 export * from './read-facts.ts';
 export * from './read-usage.ts';

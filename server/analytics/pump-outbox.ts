@@ -16,7 +16,14 @@ const maxBatches = 1_000;
  * A batch that cannot be sent stays and is tried again after its lease; it holds up no other, and its error is thrown
  * once the others are sent. Throws `unavailable` at once.
  */
-export async function pumpOutbox({ platform }: { platform: Platform }): Promise<{ rows: number }> {
+export async function pumpOutbox({
+  platform,
+  onCharges,
+}: {
+  readonly platform: Platform;
+  /** Hears of the organisations that a batch has charges of, before it is cleared: again if the batch is repeated. */
+  readonly onCharges?: (org_ids: readonly string[]) => Promise<void>;
+}): Promise<{ rows: number }> {
   const failures: unknown[] = [];
   let sent = 0;
   for (let batch = 0; batch < maxBatches; batch += 1) {
@@ -25,6 +32,8 @@ export async function pumpOutbox({ platform }: { platform: Platform }): Promise<
     const [first] = rows;
     if (first === undefined) break;
     try {
+      // First: that ClickHouse is away is no reason not to tell.
+      if (first.kind === 'charge') await onCharges?.([...new Set(rows.map(({ org_id }) => org_id))]);
       await sendBatch(platform, first, rows);
       sent += rows.length;
     } catch (error) {

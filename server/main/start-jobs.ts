@@ -1,8 +1,8 @@
-import { pumpOutbox } from '../analytics/index.ts';
-import { issueDueInvoices } from '../billing/index.ts';
+import { pumpOutbox, watchOutbox } from '../analytics/index.ts';
+import { issueDueInvoices, processPaymentEvents } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
 import { postgresUrlFor, type Platform, type StoreUrls } from '../platform/index.ts';
-import { forgetDeliveries } from '../webhooks/index.ts';
+import { forgetDeliveries, noteThresholds } from '../webhooks/index.ts';
 import { startJobs as startSchedules, sweepHolds } from '../work/index.ts';
 
 /** What is left over is due again at the next minute. */
@@ -15,16 +15,23 @@ export async function startJobs(options: {
   readonly urls: StoreUrls;
 }): Promise<() => Promise<void>> {
   const { platform, urls } = options;
+  const pump = () => pumpOutbox({ platform, onCharges: (org_ids) => noteThresholds({ platform, org_ids }) });
   const jobs = await startSchedules({
     platform,
     app_url: postgresUrlFor('app', urls),
     schedules: [
-      { name: 'pump_outbox', cron: '* * * * *', run: () => pumpOutbox({ platform }) },
+      { name: 'pump_outbox', cron: '* * * * *', run: pump },
       { name: 'grant_due_periods', cron: '*/5 * * * *', run: () => grantDuePeriods({ platform, limit: orgsPerRun }) },
       { name: 'forget_deliveries', cron: '17 * * * *', run: () => forgetDeliveries({ platform, limit: rowsPerRun }) },
       { name: 'issue_invoices', cron: '*/5 * * * *', run: () => issueDueInvoices({ platform, limit: orgsPerRun }) },
+      { name: 'process_payment_events', cron: '* * * * *', run: () => processPaymentEvents({ platform }) },
       { name: 'sweep_holds', cron: '*/10 * * * *', run: () => sweepHolds({ platform }) },
     ],
   });
-  return () => jobs.stop();
+  // Soon after a run has ended, however many end: the pump is asked for once in a few seconds, not once a run.
+  const watch = watchOutbox({ platform, found: () => jobs.kick('pump_outbox') });
+  return async () => {
+    await watch.stop();
+    await jobs.stop();
+  };
 }

@@ -4,6 +4,7 @@ export { enableWebhook } from './enable-webhook.ts';
 export { forgetDeliveries } from './forget-deliveries.ts';
 export { listDeliveries } from './list-deliveries.ts';
 export { listWebhooks } from './list-webhooks.ts';
+export { noteThresholds } from './note-thresholds.ts';
 export { readWebhook } from './read-webhook.ts';
 export { resendDelivery } from './resend-delivery.ts';
 export { rotateWebhook } from './rotate-webhook.ts';

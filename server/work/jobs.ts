@@ -11,7 +11,10 @@ export interface Schedule {
 }
 
 export interface Jobs {
-  /** Asks for a schedule's work now. Asked again before it began, it runs once. */
+  /**
+   * Asks for a schedule's work now, unless it was asked for and has not ended: then this changes nothing, and neither
+   * hurries one that failed and waits to be tried again.
+   */
   kick(name: string): Promise<void>;
   /** Resolves when no job runs here any more. */
   stop(): Promise<void>;
@@ -62,7 +65,7 @@ export async function startJobs({
   });
   return {
     async kick(name) {
-      await runner.addJob(name, {}, { jobKey: name, maxAttempts, queueName: 'schedules' });
+      await runner.addJob(name, {}, { jobKey: name, jobKeyMode: 'unsafe_dedupe', maxAttempts, queueName: 'schedules' });
     },
     stop: () => runner.stop(),
   };

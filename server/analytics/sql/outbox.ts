@@ -12,6 +12,12 @@ export function clearOutbox(batch_id: string): Statement {
   return { name: 'clear_outbox', text: 'select netra.clear_outbox($1)', values: [batch_id] };
 }
 
+export const outboxWaits: Statement = {
+  name: 'outbox_waits',
+  text: 'select netra.outbox_waits() as waits',
+  values: [],
+};
+
 /** Per organisation: what terminal runs settled, and how many of its rows have not left the outbox. `seen`: in a tenant. */
 export function readSettled(scope: 'all' | 'seen'): Statement {
   const read = scope === 'seen' ? 'read_seen_settled' : 'read_settled';
