@@ -117,6 +117,20 @@ export function refunds(stage: () => Stage): void {
     await balanced();
   });
 
+  // Planted bug that turns it red: grant_credits() that locks the wallet before the holds that owe (a ring of waits, or
+  // a debt of somebody who came in between that no receipt tells).
+  it('credits-2 pays debts while others are made at the same moment, and each ends on a receipt', async () => {
+    const ctx = await stage().node.newOrg();
+    await give(ctx, 1n, 'purchase', 'start');
+    const owe = Array.from({ length: 30 }, () => charge(ctx, 0n, 10n));
+    const pay = Array.from({ length: 15 }, (_, place) => give(ctx, 7n, 'purchase', `pay/${place}`));
+    await Promise.all([...owe, ...pay]);
+    await balanced();
+    await give(ctx, 300n, 'purchase', 'all');
+    expect(await readBalance({ ctx, input: {} })).toMatchObject({ balance_micro: 106n, debt_micro: 0n });
+    await balanced();
+  });
+
   // Planted bug that turns it red: draw_line() with a grant of its own each time; overage_micro without held_micro.
   it('credits-2 draws what is missing beyond the balance as one grant a period, and counts it', async () => {
     const ctx = await stage().node.newOrg();
