@@ -117,8 +117,8 @@ export function refunds(stage: () => Stage): void {
     await balanced();
   });
 
-  // Planted bug that turns it red: grant_credits() that locks the wallet before the holds that owe (a ring of waits, or
-  // a debt of somebody who came in between that no receipt tells).
+  // Planted bug that turns it red: grant_credits() without netra.pay_debtors(). (Without netra.lock_debtors() it stays green:
+  // the waits in a ring that come then are broken and tried again.)
   it('credits-2 pays debts while others are made at the same moment, and each ends on a receipt', async () => {
     const ctx = await stage().node.newOrg();
     await give(ctx, 1n, 'purchase', 'start');
