@@ -8,7 +8,7 @@ import { inTurn, rate, type Pair } from './rate.ts';
 
 const amount_micro = 1_000_000n;
 const spent_micro = 700_000n;
-const plenty_micro = 1_000_000_000_000n;
+export const plenty_micro = 1_000_000_000_000n;
 const connections = 16;
 
 /** Pairs of hold and settle a second through the ledger's verbs, beside the same writes as bare statements. */
@@ -31,13 +31,13 @@ export async function measureHolds(
   }
 }
 
-function at<T>(items: readonly T[], index: number): T {
+export function at<T>(items: readonly T[], index: number): T {
   const item = items[index % items.length];
   if (item === undefined) throw new Error('there is nothing to measure on');
   return item;
 }
 
-async function makeWallets(platform: Platform, wallets: number): Promise<Ctx[]> {
+export async function makeWallets(platform: Platform, wallets: number): Promise<Ctx[]> {
   const ctxs: Ctx[] = [];
   await rate(wallets, connections, async () => {
     const ctx = await makeOrg(platform);
@@ -48,7 +48,7 @@ async function makeWallets(platform: Platform, wallets: number): Promise<Ctx[]> 
   return ctxs;
 }
 
-async function holdAndSettle(ctx: Ctx): Promise<void> {
+export async function holdAndSettle(ctx: Ctx): Promise<void> {
   const key = randomUUID();
   const { hold_id } = await placeHold({ ctx, input: { amount_micro, reason: 'run', agent: 'bench', key } });
   await settleHold({ ctx, input: { hold_id, capture_micro: spent_micro, reason: 'run', key } });
