@@ -19,7 +19,13 @@ export type CreatePurchaseInput = z.input<typeof input>;
  * The same key again is the same purchase. Throws `forbidden`, `not_found` for a pack that is not on sale,
  * `idempotency_key_reused`, and `unavailable` when the provider cannot be asked: then nothing was written.
  */
-export async function createPurchase({ ctx, input: raw }: { ctx: Ctx; input: CreatePurchaseInput }): Promise<PurchaseRow> {
+export async function createPurchase({
+  ctx,
+  input: raw,
+}: {
+  ctx: Ctx;
+  input: CreatePurchaseInput;
+}): Promise<PurchaseRow> {
   requirePayer(ctx);
   const { pack, key } = parseInput(input, raw);
   const { platform, principal } = ctx;

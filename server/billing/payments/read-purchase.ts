@@ -15,6 +15,7 @@ export async function readPurchase({ ctx, input: raw }: { ctx: Ctx; input: ReadP
   const [purchase] = await ctx.platform.postgres.inOrg(org_id, (tx) =>
     tx.rows<PurchaseRow>(readPurchaseStatement(org_id, purchase_id)),
   );
-  if (purchase === undefined) throw new NetraError('not_found', 'There is no such purchase.', { purchase: purchase_id });
+  if (purchase === undefined)
+    throw new NetraError('not_found', 'There is no such purchase.', { purchase: purchase_id });
   return purchase;
 }

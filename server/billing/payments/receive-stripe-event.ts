@@ -49,9 +49,14 @@ async function verify({ key, webhook_secret }: Access, body: Buffer, signature: 
   try {
     event = new Library(key).webhooks.constructEvent(body, signature, webhook_secret, tolerance_s);
   } catch (error) {
-    throw new NetraError('invalid_request', 'This is not signed by Stripe for this endpoint, or too long ago.', {}, {
-      cause: error,
-    });
+    throw new NetraError(
+      'invalid_request',
+      'This is not signed by Stripe for this endpoint, or too long ago.',
+      {},
+      {
+        cause: error,
+      },
+    );
   }
   const named = (value: unknown): boolean => typeof value === 'string' && value.length > 0 && value.length <= 255;
   if (!named(event.id) || !named(event.type)) throw new NetraError('invalid_request', 'This is not an event.');

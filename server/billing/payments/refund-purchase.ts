@@ -45,5 +45,8 @@ async function providerNamed(platform: Platform, name: string): Promise<PaymentP
   if (name === 'manual') return manualProvider;
   const provider = await providerOf(platform);
   if (provider.name === name) return provider;
-  throw new NetraError('conflict', `The money came by ${name}, which is not in use here: send it back there, then give --reference.`);
+  throw new NetraError(
+    'conflict',
+    `The money came by ${name}, which is not in use here: send it back there, then give --reference.`,
+  );
 }

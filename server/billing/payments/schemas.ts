@@ -25,11 +25,17 @@ export function requirePayer({ principal }: Ctx): void {
  * so that a try whose answer was lost is found again there. A version-8 UUID (RFC 9562 §5.8).
  */
 export function idOfKey(org_id: string, purpose: string, key: string): string {
-  const hex = createHash('sha256').update(JSON.stringify([org_id, purpose, key])).digest('hex');
+  const hex = createHash('sha256')
+    .update(JSON.stringify([org_id, purpose, key]))
+    .digest('hex');
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20, 32)].join(
-    '-',
-  );
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join('-');
 }
 
 /** A place in a list by time: `<microseconds>.<id>`. */

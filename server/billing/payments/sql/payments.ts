@@ -39,7 +39,13 @@ export function beginRefundStatement(org_id: string, purchase_id: string, reason
   };
 }
 
-export function finishRefundStatement(org_id: string, purchase_id: string, ref: string, by: string, note: string): Statement {
+export function finishRefundStatement(
+  org_id: string,
+  purchase_id: string,
+  ref: string,
+  by: string,
+  note: string,
+): Statement {
   return {
     text: 'select netra.finish_refund($1, $2, $3, $4, $5) as finished',
     values: [org_id, purchase_id, ref, by, note],
