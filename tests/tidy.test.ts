@@ -69,7 +69,9 @@ describe('packages', () => {
       const manifest = JSON.parse(text) as Record<string, Record<string, string> | undefined>;
       const named = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
       const versions = named.flatMap((kind) => Object.entries(manifest[kind] ?? {}));
-      return versions.filter(([, version]) => !/^\d+\.\d+\.\d+/.test(version)).map(([name]) => `${path}: ${name}`);
+      return versions
+        .filter(([, version]) => !/^(npm:.+@)?\d+\.\d+\.\d+/.test(version))
+        .map(([name]) => `${path}: ${name}`);
     });
     expect(ranges).toEqual([]);
   });

@@ -17,5 +17,5 @@ drop function netra.tax_of(uuid, timestamptz);
 drop policy ledger on netra.org;
 revoke select on netra.org from netra_ledger;
 drop table netra.rounding, netra.invoice_line, netra.invoice, netra.invoice_schedule, netra.billing_profile,
-  netra.tax_rate, netra.seller;
+  netra.tax_rate, netra.drawn_number, netra.seller;
 drop function netra.guard_invoice(), netra.guard_invoice_line();

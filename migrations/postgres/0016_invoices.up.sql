@@ -26,6 +26,16 @@ create table netra.seller (
 );
 create unique index seller_current on netra.seller (current) where current;
 
+-- Every number that was given out. A series runs through all organisations, so it is kept by the seller: the keys of
+-- tenant tables begin with the organisation, and could not say that a number is one.
+create table netra.drawn_number (
+  seller_id text not null references netra.seller (seller_id),
+  kind      text not null check (kind in ('invoice', 'credit_note')),
+  serial    int not null check (serial > 0),
+  number    text not null unique,
+  primary key (seller_id, kind, serial)
+);
+
 create table netra.tax_rate (
   country    text not null check (country ~ '^[A-Z]{2}$'),
   valid_from date not null,
@@ -85,7 +95,7 @@ create table netra.invoice (
   kind            text not null check (kind in ('invoice', 'credit_note')),
   seller_id       text not null references netra.seller (seller_id),
   serial          int not null check (serial > 0),
-  number          text not null unique,
+  number          text not null,
   subscription_id uuid,
   period_index    int,
   period_start    timestamptz,
@@ -108,13 +118,16 @@ create table netra.invoice (
   state           text not null check (state in ('open', 'paid', 'credited', 'issued')),
   paid_at         timestamptz,
   primary key (org_id, invoice_id),
-  unique (seller_id, kind, serial),
+  unique (org_id, seller_id, kind, serial),
   foreign key (org_id, corrects) references netra.invoice (org_id, invoice_id),
   -- Credit notes are not paid, they are issued; their amounts are negative.
   check ((kind = 'credit_note') = (state = 'issued')),
   check (kind = 'invoice' and total_usd >= 0 or kind = 'credit_note' and total_usd <= 0),
   check (corrects is null or kind = 'credit_note' and reason is not null)
 );
+-- For an operator who has a number and no organisation, and for the series' check.
+create index invoice_number on netra.invoice (number);
+create index invoice_series on netra.invoice (seller_id, kind, serial);
 create unique index invoice_period on netra.invoice (org_id, subscription_id, period_index) where corrects is null;
 create index invoice_newest on netra.invoice (org_id, issued_at desc, invoice_id desc);
 create index invoice_corrections on netra.invoice (org_id, corrects) where corrects is not null;
@@ -180,6 +193,8 @@ grant update on netra.billing_profile, netra.invoice_schedule, netra.tax_rate to
 grant update (state, paid_at) on netra.invoice to netra_ledger;
 grant select on netra.seller, netra.tax_rate to netra_app, netra_system;
 grant select, insert, update on netra.seller to netra_ledger;
+grant select on netra.drawn_number to netra_system;
+grant insert on netra.drawn_number to netra_ledger;
 grant select, insert on netra.tax_rate to netra_ledger;
 -- An invoice without a billing profile is made out to the organisation's name.
 create policy ledger on netra.org for select to netra_ledger using (org_id = netra.current_org());
@@ -202,6 +217,8 @@ create trigger immutable before update on netra.invoice for each row execute fun
 create trigger kept before delete or truncate on netra.invoice
   for each statement execute function netra.refuse_rewrite();
 create trigger immutable before update or delete or truncate on netra.invoice_line
+  for each statement execute function netra.refuse_rewrite();
+create trigger immutable before update or delete or truncate on netra.drawn_number
   for each statement execute function netra.refuse_rewrite();
 create trigger immutable before update or delete or truncate on netra.rounding
   for each statement execute function netra.refuse_rewrite();
@@ -329,6 +346,8 @@ begin
   serial := case p_kind when 'invoice' then v_seller.invoices else v_seller.credit_notes end;
   number := v_seller.number_prefix || case p_kind when 'invoice' then '-' else '-CN-' end
     || lpad(serial::text, greatest(6, length(serial::text)), '0');
+  insert into netra.drawn_number (seller_id, kind, serial, number)
+  values (p_seller, p_kind, draw_number.serial, draw_number.number);
 end
 $$;
 

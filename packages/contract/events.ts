@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Big integers travel as decimal strings: JSON numbers lose exactness beyond 2^53. */
 export const microCredits = z.string().regex(/^-?\d{1,19}$/, 'an integer number of micro-credits, as a string');
 
+/** An amount that a caller asks for: whole, and not negative. */
+export const amountMicro = z.string().regex(/^\d{1,18}$/, 'a whole number of micro-credits, as a string');
+
 export const receipt = z.object({
   held_micro: microCredits,
   spent_micro: microCredits,
@@ -30,12 +33,30 @@ const modelUsage = z.object({
   output_tokens: tokens,
   cost_usd: z.string(),
   price_book: z.string(),
+  /** The answer broke off before the provider said its count: counted by what was received. */
+  estimated: z.literal(true).optional(),
 });
 export type ModelUsage = z.infer<typeof modelUsage>;
 
+/** The limit that ended a run: what it is, how much is used, and which plan lifts it. */
+export const reachedLimit = z.object({
+  limit: z.string(),
+  used: z.string(),
+  max: z.string(),
+  plan_that_lifts_it: z.string().nullable(),
+});
+export type ReachedLimit = z.infer<typeof reachedLimit>;
+
 /** What each event type carries in `data`. */
 export const eventData = {
-  agent_started: z.object({ agent: z.string(), model: z.string(), thread: z.string(), held_micro: microCredits }),
+  agent_started: z.object({
+    agent: z.string(),
+    model: z.string(),
+    thread: z.string(),
+    held_micro: microCredits,
+    /** The most that the run may cost, where its caller said so. */
+    max_credits_micro: microCredits.optional(),
+  }),
   agent_thinking: z.object({ text: z.string(), restarts }),
   agent_message: z.object({ text: z.string(), restarts }),
   tool_executing: z.object({ call_id: callId, tool: toolName, input: z.unknown() }),
@@ -56,7 +77,7 @@ export const eventData = {
     usage: modelUsage.optional(),
   }),
   agent_completed: z.object({ output: z.unknown(), credits: receipt }),
-  agent_failed: z.object({ code: z.string(), message: z.string(), credits: receipt }),
+  agent_failed: z.object({ code: z.string(), message: z.string(), limit: reachedLimit.optional(), credits: receipt }),
   agent_cancelled: z.object({ by: z.string(), credits: receipt }),
 } as const;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RunEvent } from './events.ts';
+import { amountMicro, type RunEvent } from './events.ts';
 
 /** The WebSocket subprotocol, offered at the upgrade. */
 export const subprotocol = 'netra.v1';
@@ -33,6 +33,7 @@ export const clientFrames = {
     agent: z.string().min(1).max(64),
     input: z.unknown(),
     idempotency_key: z.string().min(1).max(255),
+    max_credits_micro: amountMicro.optional(),
   }),
   subscribe: z.object({
     type: z.literal('subscribe'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { microCredits, receipt } from './events.ts';
+import { amountMicro, microCredits, receipt } from './events.ts';
 
 /**
  * REST bodies under `/v1`. Amounts are micro-credits as decimal strings, times ISO 8601 UTC, ids UUIDs.
@@ -194,7 +194,12 @@ export const createThreadBody = z.object({ title: z.string().trim().min(1).max(2
 export const thread = z.object({ thread: uuid, title: z.string().nullable(), created_at: at });
 export type Thread = z.infer<typeof thread>;
 
-export const createRunBody = z.object({ agent: z.string().min(1).max(64), input: z.unknown() });
+export const createRunBody = z.object({
+  agent: z.string().min(1).max(64),
+  input: z.unknown(),
+  /** The most that the run may cost; it parks and asks before it goes beyond. */
+  max_credits_micro: amountMicro.optional(),
+});
 export const runState = z.enum(['queued', 'running', 'parked', 'completed', 'failed', 'cancelled']);
 export const run = z.object({
   run: uuid,
@@ -205,6 +210,7 @@ export const run = z.object({
   epoch: count,
   last_seq: count,
   attempt: count,
+  max_credits_micro: microCredits.nullable(),
   created_at: at,
   ended_at: at.nullable(),
   credits: receipt.nullable(),

@@ -14,13 +14,15 @@ export interface AdmitInput {
   readonly agent: string;
   readonly input: unknown;
   readonly idempotency_key: string;
+  /** The most that the run may cost, in micro-credits as a decimal string: it parks and asks before it goes beyond. */
+  readonly max_credits_micro?: string | undefined;
 }
 
 /**
  * Admits a run in one round trip: plan limits, a hold for the agent's fee, the run and its first event, or nothing.
  * The same key and request again answers the same run. This node takes the lease at once if its worker has room.
- * Throws agent_not_in_plan, concurrent_runs, plan_limit, insufficient_credits (each names the limit and the plan that
- * lifts it), idempotency_key_reused, not_found.
+ * Throws agent_not_in_plan, concurrent_runs, plan_limit, insufficient_credits, spending_cap, budget_reached (each names
+ * the limit and the plan that lifts it), idempotency_key_reused, not_found.
  */
 export async function admitRun({
   ctx,
@@ -99,13 +101,17 @@ function askFor(
     node_id: seat ? platform.node_id : null,
     lease_ms: config.lease_ms,
     lease_token: ids.uuid(),
+    max_micro: input.max_credits_micro === undefined ? null : BigInt(input.max_credits_micro),
+    credits: config.credits,
   };
 }
 
 /** What makes two requests the same: who asks whom for what, in which conversation; not the order of members. */
-function hashRequest({ thread, agent, input }: AdmitInput): string {
+function hashRequest({ thread, agent, input, max_credits_micro }: AdmitInput): string {
+  // Absent, it is no member: requests from before there was one hash as they did.
+  const cap = max_credits_micro === undefined ? {} : { max_credits_micro };
   return createHash('sha256')
-    .update(JSON.stringify(ordered({ thread: thread ?? null, agent, input: input ?? null })))
+    .update(JSON.stringify(ordered({ thread: thread ?? null, agent, input: input ?? null, ...cap })))
     .digest('base64url');
 }
 
@@ -125,7 +131,13 @@ function sit({ platform, principal }: Ctx, seat: Seat, admit: AdmitArguments, in
   const model = admit.model ?? '';
   const started = {
     type: 'agent_started',
-    data: { agent, model, thread: row.thread_id, held_micro: String(row.held_micro ?? row.fee_micro) },
+    data: {
+      agent,
+      model,
+      thread: row.thread_id,
+      held_micro: String(row.held_micro ?? row.fee_micro),
+      ...(admit.max_micro === null ? {} : { max_credits_micro: String(admit.max_micro) }),
+    },
     run: run_id,
     seq: 1,
     at: row.at.toISOString(),

@@ -20,17 +20,20 @@ export interface ModelCall {
   readonly options: LanguageModelV4CallOptions;
   /** Gets each delta as it comes; the model is read on when it resolves. */
   onText(kind: TextKind, delta: string): Promise<void> | void;
+  /** Hears of all that the model says as it comes, the inputs of its tool calls as well. */
+  onReceived(bytes: number): void;
 }
 
 /** Calls in one answer; more would be one append and one burst of work out of proportion. */
 const max_calls = 32;
 
 /** One streamed model call. Throws `ModelFailure`, or the provider's own error. */
-export async function callModel({ model, options, onText }: ModelCall): Promise<Answer> {
+export async function callModel({ model, options, onText, onReceived }: ModelCall): Promise<Answer> {
   const { stream } = await model.doStream(options);
   const calls: RawCall[] = [];
   let text = '';
   for await (const part of stream) {
+    if ('delta' in part) onReceived(Buffer.byteLength(part.delta));
     options.abortSignal?.throwIfAborted();
     if (part.type === 'reasoning-delta') {
       if (part.delta !== '') await onText('agent_thinking', part.delta);

@@ -1,9 +1,12 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
 import { priceOf, rateUsage, type RatedUsage } from '../billing/index.ts';
-import { captureHold, extendHold } from '../ledger/index.ts';
+import { captureHold } from '../ledger/index.ts';
+import { oneRow } from '../platform/index.ts';
 import type { Answer } from './call-model.ts';
+import { ModelFailure } from './model-failure.ts';
 import { say, type RunScope } from './run-scope.ts';
+import { growHoldStatement, type GrownRow } from './sql/grow-hold.ts';
 
 interface Tokens {
   readonly input_tokens: number;
@@ -11,27 +14,37 @@ interface Tokens {
   readonly output_tokens: number;
 }
 
-/** What the hold covers of the next model call; null for a model without a price, which only costs the agent's fee. */
+/** What the hold covers of the next model call; null where a call costs nothing. */
 export type Ceiling = Tokens | null;
 
 /**
  * Reserves the most that the next model call can cost: its prompt counted high, its output at the limit that the call
- * enforces, less what earlier calls left over. Throws `insufficient_credits`, and then nothing was called.
+ * enforces, less what earlier calls left over. Throws `insufficient_credits`, `spending_cap` or `budget_reached`, and
+ * then nothing was called. `over_budget`: somebody has been asked whether the run may cost more, and it has to be parked.
  */
-export async function growHold(scope: RunScope): Promise<Ceiling> {
-  const { ctx, claim, model, conversation, agent, spare } = scope;
-  if (priceOf(model.modelId) === null) return null;
+export async function growHold(scope: RunScope): Promise<Ceiling | 'over_budget'> {
+  const { ctx, claim, model, conversation, agent } = scope;
+  const { credits } = ctx.platform.config;
+  const { budget } = conversation;
+  if (budget.denied) throw budget.reached(claim.fee_micro);
+  // A model without a price only costs the agent's fee.
+  if (credits === 'off' || priceOf(model.modelId) === null) return null;
   const tokens = {
     input_tokens: countHigh(conversation.prompt(), agent.tools),
     cached_input_tokens: 0,
     output_tokens: agent.bounds.max_output_tokens,
   };
-  const by_micro = rate(scope, tokens).cost_micro - spare.amount_micro;
-  if (by_micro <= 0n) return tokens;
-  const key = `${claim.run_id}/model/${conversation.steps}/hold`;
-  await once(() => extendHold({ ctx, input: { hold_id: claim.hold_id, by_micro, key } }));
-  spare.amount_micro += by_micro;
-  return tokens;
+  if (tokens.input_tokens > agent.bounds.max_prompt_tokens) {
+    throw new ModelFailure(`the conversation has outgrown ${agent.bounds.max_prompt_tokens} tokens`, false);
+  }
+  const { org_id, hold_id, fee_micro } = claim;
+  const ceiling_micro = rate(scope, tokens).cost_micro;
+  const max_micro = credits === 'observe' ? null : budget.max_micro;
+  const statement = growHoldStatement({ org_id, hold_id, fee_micro, ceiling_micro, max_micro, credits });
+  const hold = oneRow(await ctx.platform.postgres.call<GrownRow>(statement));
+  if (hold.within) return tokens;
+  say(scope, [budget.ask(hold, fee_micro, ceiling_micro)]);
+  return 'over_budget';
 }
 
 /**
@@ -40,18 +53,43 @@ export async function growHold(scope: RunScope): Promise<Ceiling> {
  */
 export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, answer: Answer): Promise<void> {
   if (ceiling === null) return;
-  const { ctx, claim, model, conversation, spare } = scope;
-  const tokens = tokensOf(answer, ceiling);
+  const { conversation, claim } = scope;
+  // A worker that died after it had recorded the charge, and before the answer: the call was made again, not the charge.
+  const recorded = conversation.charged_step === conversation.steps;
+  const key = `${claim.run_id}/model/${conversation.steps}`;
+  const charge = await capture(scope, tokensOf(answer, ceiling), key);
+  if (charge !== null && !recorded) say(scope, [{ type: 'credits_charged', data: charge }]);
+}
+
+/**
+ * Charges an answer that broke off. The provider has worked and will bill it, but its count was to come last: so the
+ * prompt and what was received are counted as a tokenizer would on average, four bytes a token, never beyond the ceiling.
+ */
+export async function chargeBroken(scope: RunScope, ceiling: Ceiling, received_bytes: number): Promise<void> {
+  if (ceiling === null || received_bytes === 0) return;
+  const { conversation, claim, agent } = scope;
+  const asked_bytes = bytesOf(conversation.prompt()) + bytesOf(agent.tools);
+  const tokens = {
+    input_tokens: Math.min(ceiling.input_tokens, Math.ceil(asked_bytes / 4)),
+    cached_input_tokens: 0,
+    output_tokens: Math.min(ceiling.output_tokens, Math.ceil(received_bytes / 4)),
+  };
+  const charge = await capture(scope, tokens, `${claim.run_id}/broken/${conversation.broken}`);
+  if (charge === null) return;
+  say(scope, [{ type: 'credits_charged', data: { ...charge, usage: { ...charge.usage, estimated: true } } }]);
+}
+
+/** Charges the hold; the event's data, or null where an earlier worker has charged another amount under this key. */
+async function capture(scope: RunScope, tokens: Tokens, key: string) {
+  const { ctx, claim, model } = scope;
   const { cost_micro: amount_micro, cost_usd, price_book_version: price_book } = rate(scope, tokens);
   const reason = `model ${model.modelId}`;
-  const key = `${claim.run_id}/model/${conversation.steps}`;
-  const captured = await once(() => captureHold({ ctx, input: { hold_id: claim.hold_id, amount_micro, reason, key } }));
-  spare.amount_micro = amount_micro < spare.amount_micro ? spare.amount_micro - amount_micro : 0n;
-  // A worker that died after it had recorded the charge, and before the answer: the call was made again, not the charge.
-  if (captured === null || conversation.charged_step === conversation.steps) return;
+  const beyond = ctx.platform.config.credits === 'observe' ? 'observe' : 'plan';
+  const input = { hold_id: claim.hold_id, amount_micro, reason, key, model: model.modelId, beyond } as const;
+  const captured = await once(() => captureHold({ ctx, input }));
+  if (captured === null) return null;
   const usage = { model: model.modelId, ...tokens, cost_usd, price_book };
-  const data = { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}`, usage };
-  say(scope, [{ type: 'credits_charged', data }]);
+  return { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}`, usage };
 }
 
 /** Runs a movement; null if an earlier worker has moved another amount under this key. */
@@ -80,6 +118,9 @@ function tokensOf({ usage }: Answer, ceiling: Tokens): Tokens {
 
 /** Tokens that no tokenizer in use exceeds on text and JSON: one for two bytes, and a few for each message's frame. */
 function countHigh(prompt: LanguageModelV4Prompt, tools: readonly unknown[]): number {
-  const bytes = Buffer.byteLength(JSON.stringify(prompt)) + Buffer.byteLength(JSON.stringify(tools));
-  return Math.ceil(bytes / 2) + 16 * prompt.length;
+  return Math.ceil((bytesOf(prompt) + bytesOf(tools)) / 2) + 16 * prompt.length;
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }

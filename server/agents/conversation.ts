@@ -1,5 +1,6 @@
 import type { JSONValue, LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import type { EventData, ModelUsage, NewEvent } from '@netra/contract';
+import { Budget } from './budget.ts';
 import type { Agent, ToolResult } from './define-agent.ts';
 
 export type TextKind = 'agent_thinking' | 'agent_message';
@@ -38,6 +39,9 @@ export class Conversation {
   readonly charged: ModelUsage[] = [];
   /** The last step whose charge is recorded. */
   charged_step = -1;
+  /** Model calls whose answer broke off, and was charged by what had come of it. */
+  broken = 0;
+  readonly budget = new Budget();
   #done: LanguageModelV4Message[] = [];
   #texts: TextPart[] = [];
   #call_parts: AssistantPart[] = [];
@@ -63,6 +67,7 @@ export class Conversation {
 
   add(event: NewEvent): void {
     this.events += 1;
+    this.budget.add(event);
     switch (event.type) {
       case 'agent_thinking':
       case 'agent_message':
@@ -74,7 +79,8 @@ export class Conversation {
       case 'credits_charged':
         if (event.data.usage === undefined) return;
         this.charged.push(event.data.usage);
-        this.charged_step = this.steps;
+        if (event.data.usage.estimated === true) this.broken += 1;
+        else this.charged_step = this.steps;
         return;
       case 'approval_requested':
         return this.#mark(event.data.call_id, 'asked');

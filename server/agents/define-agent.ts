@@ -16,6 +16,8 @@ export interface AgentBounds {
   readonly max_steps: number;
   /** Events in one run's log. */
   readonly max_events: number;
+  /** Tokens that a model call may be asked with, counted high: more, and the run fails. */
+  readonly max_prompt_tokens: number;
   /** Enforced on every model call, so that a hold can be sized by it. */
   readonly max_output_tokens: number;
 }
@@ -54,7 +56,15 @@ export interface AgentDefinition<Schema extends z.ZodType> extends Omit<
   }): unknown;
 }
 
-const default_bounds: AgentBounds = { max_steps: 24, max_events: 2_000, max_output_tokens: 4_096 };
+const default_bounds: AgentBounds = {
+  max_steps: 24,
+  max_events: 2_000,
+  max_prompt_tokens: 400_000,
+  max_output_tokens: 4_096,
+};
+
+/** Answers that may break off in one run: each costs what had come of it. */
+export const max_broken_answers = 8;
 
 /** Makes an agent; its input is parsed wherever it enters, so that the rest sees only what the schema lets through. */
 export function defineAgent<Schema extends z.ZodType>(definition: AgentDefinition<Schema>): Agent {

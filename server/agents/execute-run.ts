@@ -30,6 +30,7 @@ export async function executeRun({ platform, claim, signal }: Execution): Promis
     signal.throwIfAborted();
     if (!(await resumeCalls(scope))) return await journal.park(scope.writer.take());
     const text = await takeSteps(scope);
+    if (text === null) return await journal.park(scope.writer.take());
     await completeRun(scope, journal, text);
   } catch (error) {
     await abandonRun(scope, journal, error);
@@ -51,7 +52,6 @@ function openScope(platform: Platform, claim: Claim, journal: Journal, signal: A
       model: openModel(claim.model, platform.config),
       conversation,
       writer: writeEvents(journal),
-      spare: { amount_micro: 0n },
       signal,
     };
   } catch (error) {

@@ -58,7 +58,6 @@ async function takeOver(effects: Effects, log: readonly NewEvent[]) {
       ready: () => Promise.resolve(),
       take: () => [],
     },
-    spare: { amount_micro: 0n },
     signal: new AbortController().signal,
   };
   const goes_on = await resumeCalls(scope);

@@ -14,8 +14,6 @@ export interface RunScope {
   readonly model: LanguageModelV4;
   readonly conversation: Conversation;
   readonly writer: EventWriter;
-  /** Held for model calls and not charged: the next call's ceiling needs that much less. Lost with the worker. */
-  readonly spare: { amount_micro: bigint };
   /** Aborts on cancel, deadline, drain, a lost lease or a failed append; its reason says which. */
   readonly signal: AbortSignal;
 }

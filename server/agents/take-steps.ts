@@ -1,6 +1,5 @@
 import { askModel } from './ask-model.ts';
 import { callTools, executing, numberCalls } from './call-tools.ts';
-import { chargeAnswer, growHold } from './charge-model.ts';
 import { ModelFailure } from './model-failure.ts';
 import { say, type RunScope } from './run-scope.ts';
 
@@ -8,12 +7,12 @@ import { say, type RunScope } from './run-scope.ts';
 const max_wrong_steps = 3;
 
 /**
- * Runs steps until the model answers without calling a tool; returns what it said. A step is one model call and its
- * tool calls:
+ * Runs steps until the model answers without calling a tool; returns what it said, or null when the
+ * run has to be parked for somebody's answer. A step is one model call and its tool calls:
  *
  *   model speaks (streamed) → its price captured → all `tool_executing` committed in one append → tools run → results
  */
-export async function takeSteps(scope: RunScope): Promise<string> {
+export async function takeSteps(scope: RunScope): Promise<string | null> {
   const { conversation, agent } = scope;
   for (let wrong_steps = 0; ;) {
     scope.signal.throwIfAborted();
@@ -23,9 +22,8 @@ export async function takeSteps(scope: RunScope): Promise<string> {
     if (conversation.events >= agent.bounds.max_events) {
       throw new ModelFailure(`the agent was not done after ${agent.bounds.max_events} events`, false);
     }
-    const hold = await growHold(scope);
     const answer = await askModel(scope);
-    await chargeAnswer(scope, hold, answer);
+    if (answer === null) return null;
     if (answer.calls.length === 0) return answer.text;
 
     const calls = numberCalls(scope, answer.calls);

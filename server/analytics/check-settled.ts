@@ -47,7 +47,7 @@ export async function checkSettled({
   const breaches = still
     .map((each) => ({ ...each, summed_micro: summed.get(each.org_id) ?? '0' }))
     .filter(({ settled_micro, summed_micro }) => BigInt(settled_micro) !== BigInt(summed_micro))
-    .map(({ waiting: _, ...breach }) => breach);
+    .map(({ org_id: org, settled_micro, summed_micro }) => ({ org_id: org, settled_micro, summed_micro }));
   const faults: Fault[] = [];
   for (const breach of breaches.slice(0, maxExplained))
     faults.push(...(await explainSettled({ platform, input: breach })));

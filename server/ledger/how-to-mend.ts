@@ -46,7 +46,7 @@ const advice: Readonly<Record<string, Advice>> = {
   transfer_unbalanced: {
     means:
       'The entries of a transfer do not sum to zero, which its CHECK forbids: the constraint was dropped and the row edited.',
-    mend: `${fromBackup}. Put it back ${triggerOff}, and add the constraint again (see \d netra.transfer of a new database).`,
+    mend: `${fromBackup}. Put it back ${triggerOff}, and add the constraint again (a new database has it).`,
   },
   wallet_missing: {
     means: 'Transfers of a wallet that has no row: it was deleted.',

@@ -1,3 +1,4 @@
+/* oxlint-disable promise/no-callback-in-promise -- a look-up of node:net answers by callback */
 import { Resolver, type LookupAddress } from 'node:dns';
 import * as http from 'node:http';
 import * as https from 'node:https';

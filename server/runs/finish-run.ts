@@ -4,7 +4,7 @@ import { encodeData, type EncodedEvent } from './encode-event.ts';
 import type { Ending } from './journal.ts';
 import { nodeOf } from './node.ts';
 import type { OutboxRow } from './outbox-row.ts';
-import type { FinishedRow } from './sql/run.ts';
+import type { FinishArguments, FinishedRow } from './sql/run.ts';
 
 /**
  * Ends a run: settlement, last events, terminal event with the receipt, outbox; one transaction. Repeated when the
@@ -26,7 +26,7 @@ export async function finishRun({
     readonly usage: readonly OutboxRow[];
   };
 }): Promise<FinishedRow> {
-  const ask = {
+  const ask: FinishArguments = {
     org_id: claim.org_id,
     run_id: claim.run_id,
     lease_token: claim.lease_token,
@@ -37,6 +37,7 @@ export async function finishRun({
     capture_micro: input.capture_micro,
     message_id: platform.ids.uuid(),
     outbox_json: JSON.stringify(input.usage),
+    beyond: platform.config.credits === 'observe' ? 'observe' : 'plan',
   };
   const node = nodeOf(platform);
   const finished = await node.finishes.call(ask);

@@ -15,6 +15,8 @@ export interface Run {
   readonly last_seq: number;
   readonly attempt: number;
   readonly cancel_requested_at: Date | null;
+  /** The most that it may cost, as its caller asked; null = no cap of its own. */
+  readonly max_credits_micro: bigint | null;
   readonly created_at: Date;
   readonly deadline_at: Date | null;
   readonly ended_at: Date | null;

@@ -1,6 +1,6 @@
 import { oneRow, parseInput, type Ctx } from '../platform/index.ts';
 import { makeSecret, repeatSecret, sealSecret } from './endpoint-secret.ts';
-import { requireManager } from './require-manager.ts';
+import { requireManager } from './require-steward.ts';
 import { createWebhookInput } from './schemas.ts';
 import { createWebhookStatement, type EndpointRow, type SealedRow } from './sql/endpoints.ts';
 

@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import { parseInput, type Ctx } from '../platform/index.ts';
-import { requireManager } from './require-manager.ts';
+import { requireManager } from './require-steward.ts';
 import { webhookInput } from './schemas.ts';
 import { deleteWebhookStatement } from './sql/endpoints.ts';
 

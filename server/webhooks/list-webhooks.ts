@@ -1,5 +1,5 @@
 import { parseInput, type Ctx } from '../platform/index.ts';
-import { requireManager } from './require-manager.ts';
+import { requireManager } from './require-steward.ts';
 import { listWebhooksInput } from './schemas.ts';
 import { listWebhooksStatement, type EndpointRow } from './sql/endpoints.ts';
 

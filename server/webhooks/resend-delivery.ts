@@ -1,5 +1,5 @@
 import { parseInput, type Ctx } from '../platform/index.ts';
-import { requireManager } from './require-manager.ts';
+import { requireManager } from './require-steward.ts';
 import { messageInput } from './schemas.ts';
 import { resendDeliveryStatement } from './sql/deliveries.ts';
 

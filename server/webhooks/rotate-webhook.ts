@@ -1,7 +1,7 @@
 import { oneRow, parseInput, type Ctx } from '../platform/index.ts';
 import type { NewWebhook } from './create-webhook.ts';
 import { makeSecret, repeatSecret, sealSecret } from './endpoint-secret.ts';
-import { requireManager } from './require-manager.ts';
+import { requireManager } from './require-steward.ts';
 import { keyedWebhookInput } from './schemas.ts';
 import { rotateWebhookStatement, type SealedRow } from './sql/endpoints.ts';
 

@@ -1,5 +1,5 @@
 import { oneRow, parseInput, type Ctx } from '../platform/index.ts';
-import { requireManager } from './require-manager.ts';
+import { requireManager } from './require-steward.ts';
 import { keyedWebhookInput } from './schemas.ts';
 import { testWebhookStatement } from './sql/deliveries.ts';
 import { maxAsked } from './resend-delivery.ts';

@@ -5,7 +5,13 @@ import type { Tail } from '../runs/index.ts';
 export interface Rooms {
   admitRun(call: {
     ctx: Ctx;
-    input: { thread?: string; agent: string; input: unknown; idempotency_key: string };
+    input: {
+      thread?: string | undefined;
+      agent: string;
+      input: unknown;
+      idempotency_key: string;
+      max_credits_micro?: string | undefined;
+    };
   }): Promise<{ run: string; thread: string }>;
   tailRun(call: { ctx: Ctx; input: { run: string; after: number; epoch?: number } }): Promise<Tail>;
   requestCancel(call: { ctx: Ctx; input: { run: string } }): Promise<unknown>;

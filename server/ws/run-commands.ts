@@ -9,10 +9,10 @@ export async function run(connection: Connection, frame: Frame<'run'>): Promise<
   const { hub } = connection;
   const ctx = commandCtx(connection);
   await hub.plans.checkRequestRate({ ctx });
-  const { thread, agent, input, idempotency_key } = frame;
+  const { thread, agent, input, idempotency_key, max_credits_micro } = frame;
   const admitted = await hub.rooms.admitRun({
     ctx,
-    input: { ...(thread === undefined ? {} : { thread }), agent, input, idempotency_key },
+    input: { thread, agent, input, idempotency_key, max_credits_micro },
   });
   connection.send({ type: 'accepted', id: frame.id, run: admitted.run, thread: admitted.thread });
 }

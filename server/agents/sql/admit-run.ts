@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/index.ts';
+import type { CreditMode, Statement } from '../../platform/index.ts';
 
 export interface AdmitArguments {
   readonly org_id: string;
@@ -21,6 +21,10 @@ export interface AdmitArguments {
   readonly node_id: string | null;
   readonly lease_ms: number;
   readonly lease_token: string;
+  /** The most that the run may cost; null = no cap of its own. */
+  readonly max_micro: bigint | null;
+  /** What this node does about credits. */
+  readonly credits: CreditMode;
 }
 
 export interface AdmittedRow {
@@ -43,7 +47,8 @@ export function admitRunsStatement(admits: readonly AdmitArguments[]): Statement
     const { org_id, user_id, role, run_id, thread_id, new_thread, message_id, hold_id, agent, model } = admit;
     const before = [org_id, user_id, role, run_id, thread_id, new_thread, message_id, hold_id, agent, model];
     const { idempotency_key, request_hash, node_id, lease_ms, lease_token } = admit;
-    const after = [String(admit.model_micro), idempotency_key, request_hash, node_id, lease_ms, lease_token];
+    const cap = [admit.max_micro === null ? null : String(admit.max_micro), admit.credits];
+    const after = [String(admit.model_micro), idempotency_key, request_hash, node_id, lease_ms, lease_token, ...cap];
     return `${JSON.stringify(before).slice(0, -1)},${admit.input_json},${JSON.stringify(after).slice(1)}`;
   });
   return {
@@ -56,7 +61,8 @@ export function admitRunsStatement(admits: readonly AdmitArguments[]): Statement
 export function admitRunStatement(admit: AdmitArguments): Statement {
   return {
     name: 'agents.admit_run',
-    text: `select * from netra.admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+    text: `select * from netra.admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+      $18, $19)`,
     values: [
       admit.org_id,
       admit.user_id,
@@ -75,6 +81,8 @@ export function admitRunStatement(admit: AdmitArguments): Statement {
       admit.node_id,
       admit.lease_ms,
       admit.lease_token,
+      admit.max_micro,
+      admit.credits,
     ],
   };
 }

@@ -10,6 +10,8 @@ export interface FinishArguments extends Lease {
   readonly capture_micro: bigint;
   readonly message_id: string;
   readonly outbox_json: string;
+  /** What a charge beyond the hold and the balance may be drawn from. */
+  readonly beyond: 'plan' | 'observe';
 }
 
 export interface FinishedRow {
@@ -20,7 +22,7 @@ export interface FinishedRow {
 export function finishRunStatement(finish: FinishArguments): Statement {
   return {
     name: 'runs.finish_run',
-    text: 'select at, receipt from netra.finish_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+    text: 'select at, receipt from netra.finish_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
     values: [
       finish.org_id,
       finish.run_id,
@@ -32,6 +34,7 @@ export function finishRunStatement(finish: FinishArguments): Statement {
       finish.capture_micro,
       finish.message_id,
       finish.outbox_json,
+      finish.beyond,
     ],
   };
 }
@@ -42,7 +45,7 @@ export function finishRunsStatement(finishes: readonly FinishArguments[]): State
     const { org_id, run_id, lease_token, head, events_json, type, data_json, outbox_json } = finish;
     const ids = `"${org_id}","${run_id}","${lease_token}"`;
     const rest = `"${finish.capture_micro}","${finish.message_id}"`;
-    return `[${ids},${head},${events_json},"${type}",${data_json},${rest},${outbox_json}]`;
+    return `[${ids},${head},${events_json},"${type}",${data_json},${rest},${outbox_json},"${finish.beyond}"]`;
   });
   return {
     name: 'runs.finish_runs',
@@ -86,6 +89,7 @@ export function giveApprovalStatement(
 // The receipt is in the terminal event, which is the last one; no other has `credits`.
 const runColumns = `
   r.run_id, r.thread_id, r.user_id, r.agent, r.model, r.state, r.epoch, r.last_seq, r.attempt, r.cancel_requested_at,
+  r.max_micro as max_credits_micro,
   r.created_at, r.deadline_at, r.ended_at, (
     select e.data -> 'credits' from netra.event e
     where r.ended_at is not null and e.org_id = r.org_id and e.run_id = r.run_id and e.seq = r.last_seq

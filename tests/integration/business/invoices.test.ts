@@ -156,7 +156,10 @@ describe('credits that were bought', () => {
     await writeBillingProfile({ ctx, input: { name: 'Buyer', address: 'Street 1', country: 'NL' } });
     await subscribe({ ctx, input: { plan: 'early' } });
     const purchase = randomUUID();
-    await run("select netra.open_purchase($1, $2, 'small', now(), 'manual', null, null, 'me', 'first')", [org_id, purchase]);
+    await run("select netra.open_purchase($1, $2, 'small', now(), 'manual', null, null, 'me', 'first')", [
+      org_id,
+      purchase,
+    ]);
     await run("select * from netra.settle_purchase($1, $2, 'manual', 'bank 1', 12.10, 'me', '')", [org_id, purchase]);
     // Paid within the period that is about to have ended.
     const early = "update netra.credit_purchase set paid_at = now() - interval '1 day' where purchase_id = $1";
