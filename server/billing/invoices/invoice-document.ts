@@ -55,7 +55,7 @@ export function invoiceDocument(invoice: Invoice, covers: (code_point: number) =
   };
 }
 
-export function titleOf({ kind }: Pick<Invoice, 'kind'>): string {
+function titleOf({ kind }: Pick<Invoice, 'kind'>): string {
   return kind === 'invoice' ? 'Invoice' : 'Credit note';
 }
 

@@ -22,11 +22,11 @@ export function percent(fraction: string): string {
 }
 
 /** Dollars and cents as whole cents: every amount of an invoice has two decimals. */
-export function toCents(usd: string): bigint {
+function toCents(usd: string): bigint {
   return BigInt(usd.replace('.', ''));
 }
 
-export function fromCents(cents: bigint): string {
+function fromCents(cents: bigint): string {
   const digits = (cents < 0n ? -cents : cents).toString().padStart(3, '0');
   return `${cents < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
 }

@@ -30,6 +30,7 @@ const ignored = (note: string): Notice => ({ kind: 'ignored', note });
  */
 export function noticeOf(event: Stripe.Event, livemode: boolean): Notice {
   if (event.livemode !== livemode) return { kind: 'flagged', note: 'is not of the mode of our key (test or live)' };
+  // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- Stripe has hundreds of types, and adds to them
   switch (event.type) {
     case 'checkout.session.completed':
       // Paid later, by a method that takes days: another event says so.

@@ -14,7 +14,7 @@ export const keyOf = {
 };
 
 /** Stripe counts whole cents, and as a number: exact up to 2⁵³. `usd` has at most two decimals. */
-export function centsOf(usd: string): number {
+function centsOf(usd: string): number {
   const [dollars = '0', cents = ''] = usd.split('.');
   const whole = BigInt(dollars) * 100n + BigInt(cents.padEnd(2, '0').slice(0, 2));
   if (whole > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError('more dollars than a number of cents can hold');

@@ -52,7 +52,7 @@ async function expireCheckout(stripe: Stripe, provider_ref: string): Promise<voi
 }
 
 /** What a caller is told when Stripe does not do it. Stripe's own words may quote the key, so they are not repeated. */
-export async function asking<T>(ask: () => Promise<T>): Promise<T> {
+async function asking<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
