@@ -3,10 +3,13 @@ import type {
   Credits,
   Me,
   Plan,
+  Quote,
+  QuoteBody,
   Run,
   Session,
   SignInBody,
   SignUpBody,
+  Spending,
   Thread,
   Transfer,
   Usage,
@@ -25,6 +28,8 @@ export interface RunInput {
   readonly input: unknown;
   readonly thread?: string;
   readonly idempotency_key?: string;
+  /** The most that it may cost, in micro-credits: it parks and asks before it goes beyond. */
+  readonly max_credits_micro?: string;
 }
 
 export type ImportUsageInput = UsageImportQuery & {
@@ -66,6 +71,9 @@ export function createClient(options: ClientOptions) {
     credits: () => rest.send<Credits>({ path: '/v1/credits' }),
     transfers: (query: { limit?: number; cursor?: string } = {}) =>
       rest.send<Page<Transfer>>({ path: '/v1/credits/transfers', query }),
+    spending: () => rest.send<Spending>({ path: '/v1/spending' }),
+    /** What a run would cost; nothing is held. */
+    quote: (body: QuoteBody) => rest.send<Quote>({ method: 'POST', path: '/v1/quotes', body }),
     usage: (query: { by?: string; from?: string; to?: string } = {}) => rest.send<Usage>({ path: '/v1/usage', query }),
 
     /** Uploads a file of LLM calls, streamed. */

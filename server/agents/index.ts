@@ -2,4 +2,5 @@
 export { admitRun, type AdmitInput } from './admit-run.ts';
 export { executeRun, type Execution } from './execute-run.ts';
 export { listAgents, type ListedAgent } from './list-agents.ts';
+export { quoteRun } from './quote-run.ts';
 export { openModel } from './models/choose-model.ts';

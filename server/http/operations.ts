@@ -130,6 +130,16 @@ export const operations = {
   readInvoicePdf: get('/v1/invoices/:invoice/pdf', 'billing', 'An invoice as PDF', 'tenant'),
   readInvoiceCsv: get('/v1/invoices/:invoice/csv', 'billing', "An invoice's lines as CSV", 'tenant'),
 
+  readSpending: get('/v1/spending', 'credits', 'What may be spent in this period, and what is', 'tenant'),
+  setSpendingCaps: {
+    method: 'PUT',
+    url: '/v1/spending/caps',
+    tag: 'credits',
+    summary: 'Replace the caps of a period',
+    ...change,
+  },
+  quoteRun: post('/v1/quotes', 'credits', 'What a run would cost; nothing is held', change),
+
   readUsage: get('/v1/usage', 'usage', 'LLM usage, with the query behind each figure', 'tenant'),
   importUsage: post('/v1/usage/import', 'usage', 'Upload a file of LLM calls', { ...create, status: 200 }),
 

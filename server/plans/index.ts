@@ -18,6 +18,8 @@ export { planThatLifts, type LimitNeed } from './plan-that-lifts.ts';
 export { reactivateSubscription } from './reactivate-subscription.ts';
 export { readSubscription } from './read-subscription.ts';
 export { requireFeature, type RequireFeatureInput } from './require-feature.ts';
+export { readSpending } from './spending/read-spending.ts';
+export { setSpending } from './spending/set-spending.ts';
 export { subscribe, type SubscribeInput } from './subscribe.ts';
 export type { AgentTermsRow, PlanChange, PlanRow, PlanTerms } from './sql/plans.ts';
 export type { SubscriptionRow } from './sql/subscriptions.ts';

@@ -7,6 +7,7 @@ import { invoiceRoutes } from './invoices.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { subscriptionRoutes } from './subscription.ts';
+import { spendingRoutes } from './spending.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -26,6 +27,7 @@ export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) =
     planRoutes,
     runRoutes,
     subscriptionRoutes,
+    spendingRoutes,
     threadRoutes,
     usageRoutes,
     webhookRoutes,

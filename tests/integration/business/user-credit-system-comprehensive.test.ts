@@ -11,6 +11,7 @@ import { billing } from './credits/billing.ts';
 import { deduction } from './credits/deduction.ts';
 import { refunds } from './credits/refunds.ts';
 import { enforcement } from './credits/enforcement.ts';
+import { spending } from './credits/spending.ts';
 import { openStage, type Stage } from './credits/stage.ts';
 
 const home = suite();
@@ -23,4 +24,5 @@ describe('credits-1: allocation by plan', () => allocation(() => stage));
 describe('credits-2: deduction', () => deduction(() => stage));
 describe('credits-2: refunds, debts, lines, wallets and the chain', () => refunds(() => stage));
 describe('credits-3: enforcement', () => enforcement(() => stage));
+describe('credits-3: what an organisation allows itself', () => spending(() => stage));
 describe('credits-4: billing', () => billing(() => stage));

@@ -1,0 +1,43 @@
+import type { Statement } from '../../../platform/index.ts';
+
+/** The caps, what counts towards them in the current period, and the line beyond the credits. */
+export interface SpendingRow {
+  readonly period_start: Date;
+  readonly period_end: Date;
+  readonly overage: 'stop' | 'cap' | 'soft';
+  readonly usd_credit: string | null;
+  readonly overage_used_micro: bigint;
+  readonly overage_micro: bigint | null;
+  readonly total_micro: bigint | null;
+  readonly member_micro: bigint | null;
+  readonly set_by: string | null;
+  readonly set_at: Date | null;
+  readonly total_used_micro: bigint | null;
+  readonly member_used_micro: bigint | null;
+}
+
+export function readSpendingStatement(org_id: string, user_id: string): Statement {
+  return {
+    name: 'plans.read_spending',
+    text: `select period_start, period_end, overage, usd_credit, overage_used_micro, overage_micro, total_micro,
+                  member_micro, set_by, set_at, total_used_micro, member_used_micro
+             from netra.read_spending($1, $2)`,
+    values: [org_id, user_id],
+  };
+}
+
+export function setSpendingCapsStatement(
+  org_id: string,
+  caps: {
+    readonly overage_micro: bigint | null;
+    readonly total_micro: bigint | null;
+    readonly member_micro: bigint | null;
+  },
+  by: string,
+): Statement {
+  return {
+    name: 'plans.set_spending_caps',
+    text: 'select netra.set_spending_caps($1, $2, $3, $4, $5)',
+    values: [org_id, caps.overage_micro, caps.total_micro, caps.member_micro, by],
+  };
+}
