@@ -8,3 +8,4 @@ export * from './server-frame.ts';
 export * from './spending.ts';
 export * from './subscription.ts';
 export * from './webhooks.ts';
+export * from './statement.ts';

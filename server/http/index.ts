@@ -18,6 +18,7 @@ export { operations, type OperationName } from './operations.ts';
 export type { PublicLimit, RequestCounter, RequestRate } from './request-rate.ts';
 export { route, type Call, type ProblemShape } from './route.ts';
 export { sendFile } from './send-file.ts';
+export { sendLines } from './send-lines.ts';
 export { openEventStream, parseLastEventId, type EventStream } from './sse.ts';
 
 /** What the routes stand on; they reach it through `app.netra`. */

@@ -139,6 +139,8 @@ export const operations = {
     ...change,
   },
   quoteRun: post('/v1/quotes', 'credits', 'What a run would cost; nothing is held', change),
+  readStatement: get('/v1/statement', 'credits', 'What was spent, by user, agent, model or day', 'tenant'),
+  exportStatement: get('/v1/statement/export', 'credits', 'Every movement of credits, as CSV or NDJSON', 'tenant'),
 
   readUsage: get('/v1/usage', 'usage', 'LLM usage, with the query behind each figure', 'tenant'),
   importUsage: post('/v1/usage/import', 'usage', 'Upload a file of LLM calls', { ...create, status: 200 }),

@@ -8,6 +8,7 @@ import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { subscriptionRoutes } from './subscription.ts';
 import { spendingRoutes } from './spending.ts';
+import { statementRoutes } from './statement.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -28,6 +29,7 @@ export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) =
     runRoutes,
     subscriptionRoutes,
     spendingRoutes,
+    statementRoutes,
     threadRoutes,
     usageRoutes,
     webhookRoutes,
