@@ -170,6 +170,12 @@ describe('T1: two organisations in one database', () => {
   }
 });
 
+/** A part of a table, as SQL names both. */
+interface Named {
+  table: string;
+  name: string;
+}
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -180,13 +186,21 @@ function messageOf(error: unknown): string {
  */
 async function layBareAndFill(url: string, tables: readonly Table[]): Promise<void> {
   await withOwner(url, async (client) => {
+    // An identity column may not lose its "not null" while it is one.
+    const identities = `
+      select attrelid::regclass::text as table, quote_ident(attname) as name
+      from pg_attribute
+      where attidentity <> '' and attrelid in (select oid from pg_class where relnamespace = 'netra'::regnamespace)`;
+    for (const { table, name } of (await client.query<Named>(identities)).rows) {
+      await client.query(`alter table ${table} alter column ${name} drop identity`);
+    }
     // Keys before what they rest on: foreign keys, then the others; a partition's go with its parent's.
     const constraints = `
       select c.conrelid::regclass::text as table, quote_ident(c.conname) as name
       from pg_constraint c
       where c.connamespace = 'netra'::regnamespace and c.conrelid <> 0 and c.coninhcount = 0
       order by c.contype <> 'f', c.contype = 'n'`;
-    const found = await client.query<{ table: string; name: string }>(constraints);
+    const found = await client.query<Named>(constraints);
     for (const { table, name } of found.rows) {
       await client.query(`alter table ${table} drop constraint if exists ${name} cascade`);
     }
