@@ -1,4 +1,5 @@
 import type { ModelUsage, RunEvent } from '@netra/contract';
+import { sumTokens } from './token-sums.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -74,8 +75,7 @@ export class CompletionOfRun {
   }
 
   #tokens(): Json {
-    const sum = (of: (call: ModelUsage) => number): number => this.#usage.reduce((total, call) => total + of(call), 0);
-    const [prompt_tokens, completion_tokens] = [sum((call) => call.input_tokens), sum((call) => call.output_tokens)];
-    return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+    const { input, output, total } = sumTokens(this.#usage);
+    return { prompt_tokens: input, completion_tokens: output, total_tokens: total };
   }
 }

@@ -1,4 +1,5 @@
 import type { EventData, ModelUsage, RunEvent } from '@netra/contract';
+import { sumTokens } from './token-sums.ts';
 
 /** An event of the Responses API; `sequence_number` is dense from 0, and the same however often the log is read. */
 export type ResponseEvent = { readonly type: string; readonly sequence_number: number } & Readonly<
@@ -190,16 +191,15 @@ function textOf({ content }: Item): string {
   return Array.isArray(content) ? content.map((part: { readonly text?: string }) => part.text ?? '').join('') : '';
 }
 
-/** Token counts over all model calls of the run; null if no model was called. */
+/** Null if no model was called. */
 function usageOf(calls: readonly ModelUsage[]): Readonly<Record<string, unknown>> | null {
   if (calls.length === 0) return null;
-  const sum = (of: (call: ModelUsage) => number): number => calls.reduce((total, call) => total + of(call), 0);
-  const [input_tokens, output_tokens] = [sum((call) => call.input_tokens), sum((call) => call.output_tokens)];
+  const { input, cached, output, total } = sumTokens(calls);
   return {
-    input_tokens,
-    input_tokens_details: { cached_tokens: sum((call) => call.cached_input_tokens), cache_write_tokens: 0 },
-    output_tokens,
+    input_tokens: input,
+    input_tokens_details: { cached_tokens: cached, cache_write_tokens: 0 },
+    output_tokens: output,
     output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: input_tokens + output_tokens,
+    total_tokens: total,
   };
 }
