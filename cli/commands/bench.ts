@@ -9,8 +9,13 @@ export function benchCommand(): Command {
     .description('measure, each figure beside its floor in the same run')
     .option('--json', 'one JSON line on stdout')
     .option('--short', 'a minute instead of five: to see that it runs, not for figures')
-    .action(async (options: { readonly json?: boolean; readonly short?: boolean }) => {
-      const flags = [...(options.json === true ? ['--json'] : []), ...(options.short === true ? ['--short'] : [])];
+    .option('--only <sections>', 'some of sockets, log, ledger, growth, ingest, runs, streams; by commas')
+    .action(async (options: { readonly json?: boolean; readonly short?: boolean; readonly only?: string }) => {
+      const flags = [
+        ...(options.json === true ? ['--json'] : []),
+        ...(options.short === true ? ['--short'] : []),
+        ...(options.only === undefined ? [] : ['--only', options.only]),
+      ];
       process.exitCode = await runProgram(join(repositoryRoot, 'bench', 'main.ts'), flags);
     });
 }
