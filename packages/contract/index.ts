@@ -1,8 +1,10 @@
+export { asyncApiDocument } from './asyncapi.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './frames.ts';
 export * from './grammar.ts';
 export * from './invoices.ts';
+export * from './payments.ts';
 export * from './rest.ts';
 export * from './server-frame.ts';
 export * from './spending.ts';

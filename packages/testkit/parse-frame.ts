@@ -1,12 +1,15 @@
 import { parseEvent, serverFrames, type ControlFrame, type ServerFrame } from '@netra/contract';
+import { checkFrame } from './check-frame.ts';
 
-/** Reads a frame of the server by the contract's own schemas; throws an Error that names what is wrong with it. */
+/** Reads a frame of the server by the contract's own schemas and by docs/asyncapi.yaml; throws an Error that names what is wrong with it. */
 export function parseFrame(text: string): ServerFrame {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) throw new Error('a frame is a JSON object');
   const frame: Readonly<Record<string, unknown>> = { ...value };
   const type = frame['type'];
   if (typeof type !== 'string') throw new Error('a frame has a type');
+  // Before our own schemas, which leave out what they do not know.
+  checkFrame('fromServer', { ...frame, type });
   if (isControl(type)) return serverFrames[type].parse(frame);
   return { ...parseEvent(type, frame['data']), ...placeOf(frame) };
 }

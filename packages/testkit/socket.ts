@@ -1,5 +1,6 @@
 import { isTerminal, subprotocol, type ClientFrame, type EventFrame, type ServerFrame } from '@netra/contract';
 import { WebSocket, type RawData } from 'ws';
+import { checkFrame } from './check-frame.ts';
 import { parseFrame } from './parse-frame.ts';
 
 export interface Closed {
@@ -7,7 +8,7 @@ export interface Closed {
   readonly reason: string;
 }
 
-/** A raw socket that keeps every frame it got, each checked against the contract. */
+/** A raw socket that keeps every frame it got; each, and each that it sends, is checked against docs/asyncapi.yaml. */
 export interface TestSocket {
   /** All frames so far, in order. */
   readonly frames: readonly ServerFrame[];
@@ -88,6 +89,7 @@ class FrameLog implements TestSocket {
   }
 
   send(frame: ClientFrame): void {
+    checkFrame('fromClient', frame);
     this.#socket.send(JSON.stringify(frame));
   }
 

@@ -1,10 +1,11 @@
+import { asyncApiDocument } from '@netra/contract';
 import fastifyCors from '@fastify/cors';
 import fastifyHelmet from '@fastify/helmet';
 import fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Platform } from '../platform/index.ts';
 import { answerErrors } from './answer-errors.ts';
-import { acceptUploads } from './accept-uploads.ts';
+import { acceptUploads, keepSignedBodies } from './accept-uploads.ts';
 import type { Authenticator, PublicCtx } from './caller.ts';
 import { registerProbes, type Probes } from './probes.ts';
 import { registerDocument } from './openapi.ts';
@@ -50,6 +51,7 @@ export type NetraApp = FastifyInstance;
 
 /** JSON bodies are small; uploads state their own limit. */
 const maxBody_bytes = 1024 * 1024;
+const asyncApi = asyncApiDocument();
 const defaultPublicLimit: PublicLimit = { max: 1200, window_ms: 60_000 };
 
 /**
@@ -79,12 +81,14 @@ export async function createHttp(options: HttpOptions): Promise<NetraApp> {
   app.setSerializerCompiler(serializerCompiler);
   answerErrors.register(app);
   acceptUploads(app);
+  keepSignedBodies(app);
   await registerHeaders(app, options.origins);
   await registerDocument(app, options.platform.config.public_url);
   refuseOtherMethods(app, () => {
     registerProbes(app, options.probes);
     for (const register of options.routes) register(app);
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+    app.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi);
   });
   return app;
 }
