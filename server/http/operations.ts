@@ -4,12 +4,14 @@
  *
  * - `access: 'public'` needs no token and is limited by caller address; `'tenant'` needs one, and counts towards the
  *   plan's requests an hour.
+ * - `access: 'signed'` is for another system's notices: the signature over their body is all they have to show. Those whose
+ *   signature is good are not counted; others are, by caller address.
  * - `creates: true` makes the `Idempotency-Key` header required.
  */
 interface Operation {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: `/${string}`;
-  readonly access: 'public' | 'tenant';
+  readonly access: 'public' | 'tenant' | 'signed';
   readonly status: 200 | 201 | 202;
   readonly creates: boolean;
   readonly tag: string;
@@ -40,6 +42,7 @@ const change = { access: 'tenant', status: 200, creates: false } as const;
 /** Other people's clients send no key of ours: a retry is known by what their protocol names. */
 const stream = { access: 'tenant', status: 200, creates: false } as const;
 const open = { access: 'public', status: 200, creates: false } as const;
+const signed = { access: 'signed', status: 200, creates: false } as const;
 
 export const operations = {
   signUp: post('/v1/auth/sign-up', 'accounts', 'Create an organisation and its first user', { ...open, status: 201 }),
@@ -129,6 +132,19 @@ export const operations = {
   readInvoice: get('/v1/invoices/:invoice', 'billing', 'One invoice, with its lines', 'tenant'),
   readInvoicePdf: get('/v1/invoices/:invoice/pdf', 'billing', 'An invoice as PDF', 'tenant'),
   readInvoiceCsv: get('/v1/invoices/:invoice/csv', 'billing', "An invoice's lines as CSV", 'tenant'),
+
+  listPacks: get('/v1/credits/packs', 'payments', 'Credits on sale', 'public'),
+  createPurchase: post(
+    '/v1/credits/purchases',
+    'payments',
+    'Ask for a pack of credits: its cost, where to pay',
+    create,
+  ),
+  listPurchases: get('/v1/credits/purchases', 'payments', "The organisation's purchases, newest first", 'tenant'),
+  readPurchase: get('/v1/credits/purchases/:purchase', 'payments', 'One purchase', 'tenant'),
+  cancelPurchase: post('/v1/credits/purchases/:purchase/cancel', 'payments', 'End a purchase that is not paid', change),
+  listPayments: get('/v1/payments', 'payments', 'Money that came and went back, newest first', 'tenant'),
+  receiveStripeEvent: post('/v1/payments/stripe/webhook', 'payments', 'Where Stripe tells of payments; signed', signed),
 
   readSpending: get('/v1/spending', 'credits', 'What may be spent in this period, and what is', 'tenant'),
   setSpendingCaps: {

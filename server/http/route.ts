@@ -1,4 +1,4 @@
-import { problem } from '@netra/contract';
+import { NetraError, problem } from '@netra/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Ctx } from '../platform/index.ts';
@@ -31,6 +31,7 @@ export type ProblemShape = (problem: Readonly<Record<string, unknown>>) => Reado
 declare module 'fastify' {
   interface FastifyContextConfig {
     problemShape?: ProblemShape;
+    signature?: string;
   }
 }
 
@@ -42,6 +43,11 @@ interface Route<Name extends OperationName, Params, Query, Body, Response extend
   readonly response: Response;
   /** Largest body in bytes, where the server's own limit does not fit. */
   readonly bodyLimit?: number;
+  /**
+   * Of a signed operation: the header that has the signature. `request.body` is then the JSON as a Buffer. A verb that
+   * finds the signature wrong throws `invalid_request`.
+   */
+  readonly signature?: Lowercase<string>;
   /** Longest time to the answer. 0 = none: for streams. */
   readonly timeout_ms?: number;
   /** Dresses a refusal for clients that look elsewhere for it than RFC 9457 says. */
@@ -79,7 +85,10 @@ export function route<
       },
     },
     ...(spec.bodyLimit === undefined ? {} : { bodyLimit: spec.bodyLimit }),
-    ...(spec.problemShape === undefined ? {} : { config: { problemShape: spec.problemShape } }),
+    config: {
+      ...(spec.problemShape === undefined ? {} : { problemShape: spec.problemShape }),
+      ...(spec.signature === undefined ? {} : { signature: spec.signature }),
+    },
     // Not the server's option: fastify lets no route take that back.
     ...(timeout_ms === 0 ? {} : { handlerTimeout: timeout_ms }),
     // Authenticated before the body is read: a stranger's upload is never buffered.
@@ -95,7 +104,9 @@ export function route<
         reply,
         // The validators have just made these types true; fastify cannot carry them through a generic function.
       } as unknown as Call<Name, Params, Query, Body>;
-      const answer = await spec.handle(call);
+      const answer = await (operation.access === 'signed'
+        ? countUnsigned(app, request, reply, () => spec.handle(call))
+        : spec.handle(call));
       if (reply.sent) return reply;
       return reply.code(operation.status).send(toWire(answer));
     },
@@ -110,7 +121,32 @@ async function admit(app: NetraApp, name: OperationName, request: FastifyRequest
     writeRateHeaders(reply, 'address', await countPublicRequest(platform, publicLimit, request.ip));
     return;
   }
+  if (operations[name].access === 'signed') {
+    request.netra_ctx = { platform, trace_id: request.id };
+    const { signature = '' } = request.routeOptions.config;
+    if (typeof request.headers[signature] === 'string') return;
+    // Before its body is read.
+    writeRateHeaders(reply, 'address', await countPublicRequest(platform, publicLimit, request.ip));
+    throw new NetraError('invalid_request', `Send the event with its ${signature} header.`, { header: signature });
+  }
   const ctx = await ctxOf(platform, accounts, request);
   request.netra_ctx = ctx;
   writeRateHeaders(reply, 'plan', await plans.checkRequestRate({ ctx }));
+}
+
+/** A good signature costs its sender nothing of what an address may ask; another does, and is told when that is used up. */
+async function countUnsigned<T>(
+  app: NetraApp,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  handle: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await handle();
+  } catch (error) {
+    if (!(error instanceof NetraError) || error.code !== 'invalid_request') throw error;
+    const { platform, publicLimit } = app.netra;
+    writeRateHeaders(reply, 'address', await countPublicRequest(platform, publicLimit, request.ip));
+    throw error;
+  }
 }

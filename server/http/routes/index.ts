@@ -4,6 +4,7 @@ import { accountRoutes } from './accounts.ts';
 import { agentRoutes } from './agents.ts';
 import { creditRoutes } from './credits.ts';
 import { invoiceRoutes } from './invoices.ts';
+import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
 import { subscriptionRoutes } from './subscription.ts';
@@ -25,6 +26,7 @@ export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) =
     agentRoutes,
     creditRoutes,
     invoiceRoutes,
+    paymentRoutes,
     planRoutes,
     runRoutes,
     subscriptionRoutes,
