@@ -48,7 +48,7 @@ export interface Config {
   readonly payments:
     | { readonly provider: 'manual' }
     | { readonly provider: 'stripe'; readonly key: string; readonly webhook_secret: string };
-  /** Runs at once on this node. */
+  /** Runs at once on this node; 0 = it serves, and leaves the work to others. */
   readonly capacity: number;
   readonly lease_ms: number;
   readonly max_attempts: number;

@@ -42,9 +42,18 @@ function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
 // pg types the parser as `any`; what leaves is `unknown` to us until a row type names it.
 const bigintTypes = { getTypeParser: typeParser as typeof types.getTypeParser };
 
-function toQuery(statement: Statement): QueryConfig {
-  const { name, text, values } = statement;
-  return name === undefined ? { text, values: [...values] } : { name, text, values: [...values] };
+/** PostgreSQL ends a statement that takes too long; this much later we do, since a dead path carries no such answer. */
+const answerSlack_ms = 5_000;
+
+interface TimedQuery extends QueryConfig {
+  /** The driver's own name for it, which its types lack. */
+  readonly query_timeout: number;
+}
+
+function toQuery(statement: Statement, statement_timeout_ms: number): TimedQuery {
+  const { name, text, values, timeout_ms } = statement;
+  const query_timeout = Math.ceil(timeout_ms ?? statement_timeout_ms + answerSlack_ms);
+  return { text, values: [...values], query_timeout, ...(name === undefined ? {} : { name }) };
 }
 
 /** Runs `work` again after a deadlock or serialization failure, at most `maxAttempts` times, with full jitter. */
@@ -61,12 +70,17 @@ async function retrying<T>(random: () => number, work: () => Promise<T>): Promis
   }
 }
 
-async function inTransaction<T>(pool: Pool, begin: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  pool: Pool,
+  begin: string,
+  statement_timeout_ms: number,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query(begin);
-    const result = await work(transaction(client));
+    const result = await work(transaction(client, statement_timeout_ms));
     await client.query('commit');
     return result;
   } catch (error) {
@@ -85,11 +99,11 @@ async function rollBack(client: PoolClient, cause: unknown): Promise<Error | und
   );
 }
 
-function transaction(client: PoolClient): Transaction {
+function transaction(client: PoolClient, statement_timeout_ms: number): Transaction {
   return {
     async rows<Row>(statement: Statement): Promise<Row[]> {
       // The row's shape is the statement's promise: texts and row types stand side by side in `sql/`.
-      const result = await client.query(toQuery(statement));
+      const result = await client.query(toQuery(statement, statement_timeout_ms));
       return result.rows as Row[];
     },
   };
@@ -97,14 +111,15 @@ function transaction(client: PoolClient): Transaction {
 
 /** Opens a pool on `url`. Connects on first use, so a node may start before its database. Throws on a malformed URL. */
 export function openPostgres(url: string, options: PostgresOptions): Postgres {
-  const { log, random = Math.random } = options;
+  const { log, random = Math.random, statement_timeout_ms: usual_ms = 30_000 } = options;
   const pool = new Pool({
     ...connectionOptions(url),
     max: options.pool_size,
     types: bigintTypes,
     connectionTimeoutMillis: options.acquire_timeout_ms ?? 5_000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: options.statement_timeout_ms ?? 30_000,
+    statement_timeout: usual_ms,
+    query_timeout: usual_ms + answerSlack_ms,
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     application_name: options.application_name ?? 'netra',
@@ -123,15 +138,16 @@ export function openPostgres(url: string, options: PostgresOptions): Postgres {
   return {
     pool,
     call: <Row>(statement: Statement) =>
-      mapped(statement.name ?? null, async () => (await pool.query(toQuery(statement))).rows as Row[]),
+      mapped(statement.name ?? null, async () => (await pool.query(toQuery(statement, usual_ms))).rows as Row[]),
     async inOrg(org_id, work) {
       if (!uuidShape.test(org_id)) throw new NetraError('invalid_request', 'The organisation id is not a uuid');
       // One round trip for both; the id was checked to be a uuid, so it cannot carry SQL.
-      return mapped(null, () => inTransaction(pool, `begin; select netra.enter_org('${org_id}')`, work));
+      return mapped(null, () => inTransaction(pool, `begin; select netra.enter_org('${org_id}')`, usual_ms, work));
     },
     inSnapshot(statement_timeout_ms, work) {
       const limit = `set local statement_timeout = ${Math.ceil(statement_timeout_ms)}`;
-      return mapped(null, () => inTransaction(pool, `begin isolation level repeatable read read only; ${limit}`, work));
+      const begin = `begin isolation level repeatable read read only; ${limit}`;
+      return mapped(null, () => inTransaction(pool, begin, statement_timeout_ms, work));
     },
     close: () => pool.end(),
   };

@@ -16,7 +16,7 @@ const unavailableCodes = new Set([
   'ENOENT',
 ]);
 const lostConnection =
-  /connection terminated|timeout exceeded when trying to connect|client has encountered a connection/i;
+  /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection/i;
 
 /** A statement that PostgreSQL refused and that nobody meant to be refused: a bug of ours, or a constraint that held. */
 export class PostgresError extends Error {

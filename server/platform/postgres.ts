@@ -5,6 +5,8 @@ export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
+  /** How long this side waits for the answer; then it is `unavailable`, and whether it was committed is not known. */
+  readonly timeout_ms?: number;
 }
 
 /** An open transaction that has entered a tenant. */

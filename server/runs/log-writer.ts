@@ -109,8 +109,9 @@ export class LogWriter {
         const [row] = await retryUnknown(this.#platform, () => this.#platform.postgres.call<LogRow>(statement));
         // Only the holder of this token appends, and one batch at a time: this head can only be our own.
         const ours = row?.lease_token === batch.lease_token && row.last_seq === batch.head + count;
-        if (ours && row.seq !== null) resolve(row.at);
-        else reject(new NetraError('fenced', 'Another worker has taken this run over'));
+        if (ours && row.seq !== null) return resolve(row.at);
+        this.#platform.log.warn({ run_id: batch.run_id, head: batch.head, count }, 'write refused: the lease is gone');
+        reject(new NetraError('fenced', 'Another worker has taken this run over'));
       }),
     );
   }

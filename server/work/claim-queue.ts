@@ -11,24 +11,28 @@ export interface ClaimQueue {
   stop(): Promise<void>;
 }
 
-/** How long an idle node leaves the queue alone: also how late an expired lease may be noticed. */
-const poll_ms = 500;
+/** An idle node leaves the queue alone for so long, or an eighth of a lease: so late may an expired one be noticed. */
+const maxPoll_ms = 500;
 /** Runs taken by one statement: others should get some, too. */
 const batch = 32;
 
 /** Claims runs while there is room: expired leases first, then by priority. */
 export function claimQueue({
   platform,
+  caughtUp,
   room,
   take,
 }: {
   readonly platform: Platform;
+  /** Resolves when this node's own leases are renewed, if it was late with that. */
+  readonly caughtUp: () => Promise<void>;
   readonly room: () => number;
   readonly take: (claim: Claim) => void;
 }): ClaimQueue {
   let stopped = false;
   let backlog = false;
   let wake: () => void = () => undefined;
+  const poll_ms = Math.min(maxPoll_ms, platform.config.lease_ms / 8);
 
   const look = async (): Promise<void> => {
     const limit = Math.min(room(), batch);
@@ -37,6 +41,7 @@ export function claimQueue({
       return;
     }
     const { postgres, config, node_id } = platform;
+    await caughtUp();
     const claims = await postgres.call<Claim>(claimRuns(node_id, limit, config.lease_ms));
     backlog = claims.length === limit;
     for (const claim of claims) take(claim);

@@ -3,12 +3,12 @@ import type { Platform } from '../platform/index.ts';
 import { nodeOf, RunCancelled, type Claim, type LocalWorker, type Seat } from '../runs/index.ts';
 import { claimQueue, type ClaimQueue } from './claim-queue.ts';
 import { HeldRun } from './held-run.ts';
-import { keepHeartbeat } from './heartbeat.ts';
+import { keepHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { countWork, type WorkCounts } from './work-counts.ts';
 
 export interface WorkerOptions {
   readonly platform: Platform;
-  /** Runs at once on this node. */
+  /** Runs at once on this node; 0 = it serves, and leaves the work to others. */
   readonly capacity: number;
   /**
    * Works on a run until it has ended, is parked, or `signal` aborts. The reason is a RunCancelled, or a NetraError
@@ -48,7 +48,7 @@ class RunWorker implements Worker {
   #reserved = 0;
   #open = false;
   #queue: ClaimQueue | null = null;
-  #stopHeartbeat: () => void = () => undefined;
+  #heartbeat: Heartbeat | null = null;
   #empty: (() => void) | null = null;
 
   constructor(options: WorkerOptions) {
@@ -69,8 +69,14 @@ class RunWorker implements Worker {
     const { platform } = this.#options;
     this.#open = true;
     nodeOf(platform).worker = this;
-    this.#stopHeartbeat = keepHeartbeat({ platform, runs: this.#runs });
-    this.#queue = claimQueue({ platform, room: () => this.#room, take: (claim) => this.#begin(claim) });
+    const heartbeat = keepHeartbeat({ platform, runs: this.#runs });
+    this.#heartbeat = heartbeat;
+    this.#queue = claimQueue({
+      platform,
+      caughtUp: () => heartbeat.caughtUp(),
+      room: () => this.#room,
+      take: (claim) => this.#begin(claim),
+    });
   }
 
   reserve(): Seat | null {
@@ -112,7 +118,7 @@ class RunWorker implements Worker {
     for (const run of this.#runs.values()) run.abort(new NetraError('draining', 'This node is going away'));
     await this.#whenEmpty(handOver_ms);
     await Promise.all([...this.#runs.values()].map((run) => run.giveBack({ given_back: true })));
-    this.#stopHeartbeat();
+    this.#heartbeat?.stop();
   }
 
   stop(): Promise<void> {

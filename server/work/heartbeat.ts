@@ -7,38 +7,90 @@ import { heartbeatRuns, type HeartbeatRow } from './sql/lease.ts';
 /** Leases renewed by one statement; a node with more sends several. */
 const page = 1_000;
 
+export interface Heartbeat {
+  /**
+   * Resolves at once, or, where this node stood still for half a lease, when it has tried to renew what it holds: alone,
+   * it would else find its own runs among those that nobody renews, and take them from itself.
+   */
+  caughtUp(): Promise<void>;
+  stop(): void;
+}
+
 /**
  * Renews the leases of all held runs three times a lease, whatever their tools do (W2). A run that the database no
- * longer gives us, or whose lease nobody could renew for its whole length, is aborted as `fenced`. Returns the stop.
+ * longer gives us, or whose lease nobody could renew for its whole length, is aborted as `fenced`.
  */
-export function keepHeartbeat({
-  platform,
-  runs,
-}: {
+export function keepHeartbeat(options: {
   readonly platform: Platform;
   readonly runs: ReadonlyMap<string, HeldRun>;
-}): () => void {
-  const { lease_ms } = platform.config;
-  let renewed_at = performance.now();
-  let timer: NodeJS.Timeout;
-  let stopped = false;
+}): Heartbeat {
+  return new Beating(options.platform, options.runs);
+}
 
-  const beat = async (): Promise<void> => {
-    try {
-      const held = [...runs.values()].filter((run) => run.writable);
-      for (let from = 0; from < held.length; from += page) await renew(platform, held.slice(from, from + page));
-      renewed_at = performance.now();
-    } catch (error) {
-      platform.log.warn({ err: error, runs: runs.size }, 'leases not renewed');
-      if (performance.now() - renewed_at > lease_ms) for (const run of runs.values()) run.abort(taken());
+class Beating implements Heartbeat {
+  readonly #platform: Platform;
+  readonly #runs: ReadonlyMap<string, HeldRun>;
+  readonly #pause_ms: number;
+  #renewed_at = performance.now();
+  #beat: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(platform: Platform, runs: ReadonlyMap<string, HeldRun>) {
+    this.#platform = platform;
+    this.#runs = runs;
+    this.#pause_ms = platform.config.lease_ms / 3;
+    this.#schedule();
+  }
+
+  caughtUp(): Promise<void> {
+    const behind = performance.now() - this.#renewed_at > this.#platform.config.lease_ms / 2;
+    return behind ? this.#beatOnce() : Promise.resolve();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    const due_at = performance.now() + this.#pause_ms;
+    this.#timer = setTimeout(() => {
+      const late_ms = Math.round(performance.now() - due_at);
+      // What blocks the event loop blocks sockets and probes too: whoever runs this wants to know.
+      if (late_ms > this.#pause_ms) this.#platform.log.warn({ late_ms, runs: this.#runs.size }, 'node stood still');
+      void this.#beatOnce().then(() => {
+        if (!this.#stopped) this.#schedule();
+      });
+    }, this.#pause_ms);
+  }
+
+  #beatOnce(): Promise<void> {
+    this.#beat ??= this.#renewAll().finally(() => {
+      this.#beat = null;
+    });
+    return this.#beat;
+  }
+
+  async #renewAll(): Promise<void> {
+    const { log, config } = this.#platform;
+    const lapsed = (): boolean => performance.now() - this.#renewed_at > config.lease_ms;
+    for (;;) {
+      const last = lapsed();
+      try {
+        const held = [...this.#runs.values()].filter((run) => run.writable);
+        for (let from = 0; from < held.length; from += page) await renew(this.#platform, held.slice(from, from + page));
+        this.#renewed_at = performance.now();
+        return;
+      } catch (error) {
+        log.warn({ err: error, runs: this.#runs.size }, 'leases not renewed');
+        // Only a try that began after the lease was over says that it is lost: an earlier one may have failed because
+        // this process slept, and the database may still hold the lease for us.
+        if (last) for (const run of this.#runs.values()) run.abort(taken());
+        if (last || !lapsed()) return;
+      }
     }
-    if (!stopped) timer = setTimeout(() => void beat(), lease_ms / 3);
-  };
-  timer = setTimeout(() => void beat(), lease_ms / 3);
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  }
 }
 
 async function renew(platform: Platform, held: readonly HeldRun[]): Promise<void> {

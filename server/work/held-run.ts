@@ -93,7 +93,11 @@ export class HeldRun {
     journals.delete(claim.lease_token);
     if (standing === 'ended' || standing === 'parked') return;
     feed.drop(claim.run_id);
-    if (failure instanceof NetraError && failure.code === 'fenced') return counts.lost();
+    if (failure instanceof NetraError && failure.code === 'fenced') {
+      counts.lost();
+      platform.log.warn({ run_id: claim.run_id, attempt: claim.attempt }, 'run lost to another worker');
+      return;
+    }
     if (claim.attempt > platform.config.max_attempts && failure === null) return;
     const reason: unknown = this.#stop.signal.reason;
     const given_back = reason instanceof NetraError && reason.code === 'draining';

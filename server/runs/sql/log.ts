@@ -27,6 +27,8 @@ export function appendEvents(batches: readonly Batch[], lease_ms: number): State
       `[${batches.map((batch) => batch.events_json).join(',')}]`,
       lease_ms,
     ],
+    // Safe to repeat, and of no use when the lease is over.
+    timeout_ms: lease_ms,
   };
 }
 

@@ -94,7 +94,7 @@ describe('config-1: loading and isolation', () => {
   it('config-1 prefers the process environment to the env file, and the file to the default', () => {
     const file = envFile('precedence', { NETRA_PORT: '5003', NETRA_CAPACITY: '9' });
     const config = loadConfig({ env: { NETRA_PORT: '5004' }, file });
-    expect([config.port, config.capacity, config.lease_ms]).toEqual([5004, 9, 5000]);
+    expect([config.port, config.capacity, config.lease_ms]).toEqual([5004, 9, 4000]);
     const { NETRA_PORT, NETRA_CAPACITY, NETRA_LEASE_MS } = config.sources;
     expect([NETRA_PORT, NETRA_CAPACITY, NETRA_LEASE_MS]).toEqual(['environment', 'file', 'default']);
     expect(loadConfig({ env: { NETRA_ENV_FILE: file } }).port).toBe(5003);
