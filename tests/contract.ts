@@ -60,7 +60,7 @@ export const contract: readonly Guarantee[] = [
   claimed('socket-1', socket, 'A complete run shows the five events, in order'),
   claimed('socket-2', socket, 'Two organisations never see each other’s events'),
   claimed('socket-3', socket, 'Cut at every event, or server killed: each event exactly once'),
-  open('socket-4', socket, '200 concurrent users; latencies beside a bare echo'),
+  claimed('socket-4', socket, '200 concurrent users; latencies beside a bare echo'),
   open('observe-1', observe, 'Logs are structured, searchable, and free of secrets'),
   open('observe-2', observe, 'Business figures equal the ledger’s'),
   open('observe-3', observe, 'Alerts fire, stay silent, resolve; 10,000 repeats are one incident'),

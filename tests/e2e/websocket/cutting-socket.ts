@@ -9,10 +9,16 @@ export interface Cut {
 
 /**
  * A WebSocket class whose connections break at the given events, each once, as a dead network breaks them: no close
- * frame. `cuts` shrinks as they happen.
+ * frame. `cuts` shrinks as they happen. Each connection goes to the next of `nodes`, as behind a balancer.
  */
-export function cuttingSocket(cuts: Cut[]): WebSocketClass {
+export function cuttingSocket(cuts: Cut[], nodes: readonly { readonly ws: string }[]): WebSocketClass {
+  let opened = 0;
   return class CuttingSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(nodes[opened % nodes.length]?.ws ?? url, protocols);
+      opened += 1;
+    }
+
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       if (event !== 'message') return super.emit(event, ...args);
       // After a cut, what was still in the buffer would never have come.

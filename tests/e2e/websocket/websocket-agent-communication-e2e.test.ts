@@ -4,20 +4,26 @@
  * Value: each step arrives once and in order, also across lost connections and crashed servers, and only at its owner
  * Strategic impact: durable runs over one socket are what nobody has to build again
  *
+ * Everything on three server processes that share PostgreSQL and Redis: who asks is on one node, who watches on
+ * another, and the run is worked on by whichever has room.
+ *
  * Planted bugs that turn this red: deliver before commit and kill (socket-3); subscribe again from 0 and push whatever
  * comes (socket-3, an event twice); leave the organisation out of tailRun (socket-2); end a run without completing its
- * tool (socket-1); settle a resumed run's hold again (socket-3, the books).
+ * tool (socket-1); settle a resumed run's hold again (socket-3, the books); believe the own node's log to be the whole
+ * one, and end when it is quiet (socket-1, socket-4).
  */
-import { createClient, type Client, type FinalFrame } from '@netra/client';
-import { advanceLog, emptyLog, NetraError, serverFrame, type EventFrame, type ServerFrame } from '@netra/contract';
+import { createClient, type FinalFrame } from '@netra/client';
+import type { ServerFrame } from '@netra/contract';
 import {
   connectSocket,
   createAccount,
+  eventually,
   startServer,
   suite,
   type TestAccount,
   type TestServer,
   type TestSocket,
+  withOwner,
 } from '@netra/testkit';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -25,45 +31,50 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cuttingSocket, type Cut } from './cutting-socket.ts';
+import { connectAll, echoFloor, report, tokensOf, type Waits } from './many-users.ts';
+import { startNodes, type Nodes } from './three-nodes.ts';
+import { backoff, expectBooks, expectSurvival, expectWhole, logOf, rehearsal, watch } from './watched-runs.ts';
 
 const own = suite();
-let server: TestServer;
+let nodes: Nodes;
 let alice: TestAccount;
 let bob: TestAccount;
 
 beforeAll(async () => {
-  server = await startServer({ env: own.env });
-  own.onEnd(() => server.stop());
-  alice = await createAccount({ env: own.env, plan: 'enterprise' });
-  bob = await createAccount({ env: own.env, plan: 'enterprise' });
+  nodes = await startNodes(own);
+  const account = (): Promise<TestAccount> => createAccount({ env: own.env, plan: 'enterprise' });
+  [alice, bob] = await Promise.all([account(), account()]);
 }, 120_000);
 
-// One delta a step: several may be written as one event, and the number of events is then not the same each time.
-const rehearsal = { steps: 3, deltas: 1, delta_bytes: 24, step_ms: 2, tool: 'hash' };
-
-/** Asks for a run on a raw socket and follows it; its id. */
-async function runOn(socket: TestSocket, input: unknown = rehearsal): Promise<string> {
+/** Asks for a run on one raw socket and follows it on another; its id. */
+async function runOn(asker: TestSocket, watcher: TestSocket, input: unknown = rehearsal): Promise<string> {
   const id = randomUUID();
-  socket.send({ type: 'run', id, agent: 'rehearsal', input, idempotency_key: id });
-  const { run } = (await socket.waitFor('accepted', (frame) => frame.type === 'accepted' && frame.id === id)) as {
+  asker.send({ type: 'run', id, agent: 'rehearsal', input, idempotency_key: id });
+  const { run } = (await asker.waitFor('accepted', (frame) => frame.type === 'accepted' && frame.id === id)) as {
     run: string;
   };
-  socket.send({ type: 'subscribe', id: `${id}-follow`, run, after: 0 });
+  watcher.send({ type: 'subscribe', id: `${id}-follow`, run, after: 0 });
   return run;
 }
 
-/** Holds for every run: dense from 1 (R1), by the grammar, each frame by the contract's schema. */
-function expectWhole(events: readonly EventFrame[]): void {
-  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
-  for (const event of events) serverFrame.parse(event);
-  expect(events.reduce(advanceLog, emptyLog).ended).toBe(true);
+/** One socket of the user on each node. */
+function onEachNode({ token }: TestAccount): Promise<TestSocket[]> {
+  return Promise.all(nodes.map(({ ws }) => connectSocket({ ws, token })));
+}
+
+async function closeAll(sockets: readonly TestSocket[]): Promise<void> {
+  await Promise.all(sockets.map((socket) => socket.close()));
 }
 
 describe('socket-1: a complete run', () => {
   test('socket-1: shows the five events, in order, agent_completed last, each with sequence, time and data', async () => {
-    const socket = await connectSocket({ ws: server.ws, token: alice.token });
-    const run = await runOn(socket);
+    const sockets = await onEachNode(alice);
+    const [asker, socket, other] = sockets as [TestSocket, TestSocket, TestSocket];
+    const run = await runOn(asker, socket);
+    other.send({ type: 'subscribe', id: 'other', run, after: 0 });
     await socket.waitForEnd(run);
+    await other.waitForEnd(run);
+    expect(other.events(run)).toEqual(socket.events(run));
     await socket.waitFor('end', (frame) => frame.type === 'end' && frame.run === run);
     const events = socket.events(run);
     expectWhole(events);
@@ -82,12 +93,13 @@ describe('socket-1: a complete run', () => {
     }
     const times = events.map(({ at }) => at);
     expect(times).toEqual(times.toSorted());
-    await socket.close();
+    await closeAll(sockets);
   });
 
   test('socket-1: every tool_executing has its tool_completed, after it, with the same tool', async () => {
-    const socket = await connectSocket({ ws: server.ws, token: alice.token });
-    const run = await runOn(socket, { ...rehearsal, steps: 5 });
+    const sockets = await onEachNode(alice);
+    const [asker, , socket] = sockets as [TestSocket, TestSocket, TestSocket];
+    const run = await runOn(asker, socket, { ...rehearsal, steps: 5 });
     await socket.waitForEnd(run);
     const calls = socket.events(run).filter((event) => event.type === 'tool_executing');
     expect(calls.length).toBe(4);
@@ -98,18 +110,30 @@ describe('socket-1: a complete run', () => {
       expect(done).toMatchObject([{ data: { tool: call.data.tool, ok: true } }]);
       expect(done[0]?.seq).toBeGreaterThan(call.seq);
     }
-    await socket.close();
+    await closeAll(sockets);
   });
 
-  test('socket-1: many runs share one socket, each whole', async () => {
-    const socket = await connectSocket({ ws: server.ws, token: bob.token });
-    const runs = await Promise.all(Array.from({ length: 8 }, () => runOn(socket)));
+  test('socket-1: many runs share one socket, each whole, whichever node works on it', async () => {
+    const sockets = await onEachNode(bob);
+    const [asker, watcher] = sockets as [TestSocket, TestSocket, TestSocket];
+    const input = { ...rehearsal, step_ms: 100 };
+    const runs = await Promise.all(Array.from({ length: 8 }, () => runOn(asker, watcher, input)));
     expect(new Set(runs).size).toBe(8);
-    await Promise.all(runs.map((run) => socket.waitForEnd(run)));
-    for (const run of runs) expectWhole(socket.events(run));
-    await socket.close();
+    // The asked node has room for two: it is the others that work on the rest.
+    await eventually('two nodes at least work on them', async () => (await nodesAtWork(bob)).length >= 2);
+    await Promise.all(runs.map((run) => watcher.waitForEnd(run)));
+    for (const run of runs) expectWhole(watcher.events(run));
+    await closeAll(sockets);
   });
 });
+
+/** The nodes that hold a lease on a run of the user's organisation now. */
+function nodesAtWork({ org }: TestAccount): Promise<readonly string[]> {
+  const text = `select distinct lease_node from netra.run where org_id = $1 and state = 'running'`;
+  return withOwner(own.stores.postgres_url, async (client) =>
+    (await client.query<{ lease_node: string }>(text, [org])).rows.map(({ lease_node }) => lease_node),
+  );
+}
 
 describe('socket-2: isolation', () => {
   test('socket-2: the two users are really two: other tokens, other organisations, other ids', () => {
@@ -123,22 +147,29 @@ describe('socket-2: isolation', () => {
   });
 
   test('socket-2: both watch their runs at once, and neither gets a frame of the other', async () => {
-    const sockets = await Promise.all([alice, bob].map(({ token }) => connectSocket({ ws: server.ws, token })));
-    const runs = await Promise.all(sockets.map((socket) => Promise.all([runOn(socket), runOn(socket)])));
+    // Bob asks where Alice watches, and the other way round: each node serves both.
+    const askers = await Promise.all([alice, bob].map(({ token }, at) => connectSocket({ ws: nodeAt(at).ws, token })));
+    const sockets = await Promise.all(
+      [alice, bob].map(({ token }, at) => connectSocket({ ws: nodeAt(1 - at).ws, token })),
+    );
+    const runs = await Promise.all(
+      sockets.map((socket, at) => Promise.all([1, 2].map(() => runOn(askers[at] ?? socket, socket)))),
+    );
     await Promise.all(
       sockets.map((socket, index) => Promise.all((runs[index] ?? []).map((run) => socket.waitForEnd(run)))),
     );
     for (const [index, socket] of sockets.entries()) {
       const seen = new Set(socket.frames.flatMap((frame) => ('run' in frame ? [frame.run] : [])));
       expect([...seen].toSorted()).toEqual((runs[index] ?? []).toSorted());
-      await socket.close();
     }
+    await closeAll([...askers, ...sockets]);
   });
 
   test('socket-2: a guessed run id gives nothing: not to follow, not to stop, not to approve, not over REST', async () => {
-    const [mine, theirs] = await Promise.all([alice, bob].map(({ token }) => connectSocket({ ws: server.ws, token })));
-    if (!mine || !theirs) throw new Error('two sockets');
-    const run = await runOn(mine, { ...rehearsal, steps: 6, step_ms: 60 });
+    const mine = await connectSocket({ ws: nodes[1].ws, token: alice.token });
+    // On the node that works on it, and has its events in memory.
+    const theirs = await connectSocket({ ws: nodes[1].ws, token: bob.token });
+    const run = await runOn(mine, mine, { ...rehearsal, steps: 6, step_ms: 60 });
     await mine.waitFor('the first event', (frame) => 'data' in frame && frame.run === run);
     for (const guess of [run, randomUUID(), run.replace(/.$/, (last) => (last === '0' ? '1' : '0'))]) {
       theirs.send({ type: 'subscribe', id: `follow ${guess}`, run: guess, after: 0 });
@@ -149,7 +180,7 @@ describe('socket-2: isolation', () => {
         expect(await theirs.waitFor(`${what}`, isAnswer)).toMatchObject({ type: 'error', code: 'not_found' });
       }
       for (const path of [`/v1/runs/${guess}`, `/v1/runs/${guess}/events`]) {
-        const answer = await fetch(`${server.url}${path}`, { headers: { authorization: `Bearer ${bob.token}` } });
+        const answer = await fetch(`${nodes[2].url}${path}`, { headers: { authorization: `Bearer ${bob.token}` } });
         expect(answer.status).toBe(404);
         expect(await answer.text()).not.toContain(alice.org);
       }
@@ -160,41 +191,14 @@ describe('socket-2: isolation', () => {
   });
 });
 
-interface Watched {
-  readonly run: string;
-  readonly events: readonly EventFrame[];
-  readonly last: FinalFrame;
+function nodeAt(index: number): TestServer {
+  return index % 3 === 0 ? nodes[0] : index % 3 === 1 ? nodes[1] : nodes[2];
 }
-
-async function watch(client: Client, input: unknown, idempotency_key: string = randomUUID()): Promise<Watched> {
-  const handle = await client.run({ agent: 'rehearsal', input, idempotency_key });
-  const events: EventFrame[] = [];
-  const last = await handle.finished((event) => events.push(event));
-  return { run: handle.run, events, last };
-}
-
-/** What is in the log now, read over a fresh connection. */
-async function logOf(url: string, token: string, run: string): Promise<readonly EventFrame[]> {
-  const client = createClient({ url, token });
-  const events: EventFrame[] = [];
-  await client.follow(run).finished((event) => events.push(event));
-  client.close();
-  return events;
-}
-
-/** The balance fell by exactly what the receipts say, and nothing is on hold. */
-async function expectBooks(client: Client, before_micro: bigint, lasts: readonly FinalFrame[]): Promise<void> {
-  const spent_micro = lasts.reduce((sum, { data }) => sum + BigInt(data.credits.spent_micro), 0n);
-  const { balance_micro, held_micro } = await client.credits();
-  expect({ held_micro, balance_micro }).toEqual({ held_micro: '0', balance_micro: String(before_micro - spent_micro) });
-}
-
-const backoff = { first_ms: 20, max_ms: 500 };
 
 describe('socket-3: reconnect', () => {
   test('socket-3: cut at every event in turn, the client gets each event once, in order, and is charged once', async () => {
     const { token } = await createAccount({ env: own.env, plan: 'enterprise' });
-    const steady = createClient({ url: server.url, token });
+    const steady = createClient({ url: nodes[0].url, token });
     const before_micro = BigInt((await steady.credits()).balance_micro);
     const model = await watch(steady, rehearsal);
     const lasts = [model.last];
@@ -202,11 +206,11 @@ describe('socket-3: reconnect', () => {
     for (let seq = 1; seq <= model.events.length; seq += 1) {
       for (const when of ['lost', 'seen'] as const) {
         const cuts: Cut[] = [{ seq, when }];
-        const client = createClient({ url: server.url, token, backoff, WebSocket: cuttingSocket(cuts) });
+        const client = createClient({ url: nodes[1].url, token, backoff, WebSocket: cuttingSocket(cuts, nodes) });
         const { run, events, last } = await watch(client, rehearsal);
         expect(cuts, `cut at ${seq}, ${when}`).toEqual([]);
         expectWhole(events);
-        expect(events).toEqual(await logOf(server.url, token, run));
+        expect(events).toEqual(await logOf(nodes[2].url, token, run));
         lasts.push(last);
         client.close();
       }
@@ -222,10 +226,10 @@ describe('socket-3: reconnect', () => {
       when: index % 2 ? 'lost' : 'seen',
     }));
     const client = createClient({
-      url: server.url,
+      url: nodes[1].url,
       token: alice.token,
       backoff,
-      WebSocket: cuttingSocket(cuts),
+      WebSocket: cuttingSocket(cuts, nodes),
       onState: (state) => states.push(state),
     });
     const { events } = await watch(client, { ...rehearsal, step_ms: 10 });
@@ -237,7 +241,7 @@ describe('socket-3: reconnect', () => {
 
   test('socket-3: the answer to `run` is lost: asking again by the same key is the same run, charged once', async () => {
     const { token } = await createAccount({ env: own.env, plan: 'enterprise' });
-    const client = createClient({ url: server.url, token });
+    const client = createClient({ url: nodes[1].url, token });
     const before_micro = BigInt((await client.credits()).balance_micro);
     const key = randomUUID();
     const first = await watch(client, rehearsal, key);
@@ -256,6 +260,26 @@ describe('socket-3: reconnect', () => {
     await expectSurvival({ victim, token, restart: (port) => startServer({ env, port }) });
   }, 120_000);
 
+  test('socket-3: the node that works on a run is killed: who watches on another node gets the rest, once', async () => {
+    const victim = await startServer({ env: { ...own.env, NETRA_LEASE_MS: '1000' } });
+    const { token } = await createAccount({ env: own.env, plan: 'enterprise' });
+    const [asker, watcher] = await Promise.all([victim.ws, nodes[2].ws].map((ws) => connectSocket({ ws, token })));
+    if (!asker || !watcher) throw new Error('two sockets');
+    const client = createClient({ url: nodes[2].url, token });
+    const before_micro = BigInt((await client.credits()).balance_micro);
+    const runs = await Promise.all(
+      Array.from({ length: 4 }, () => runOn(asker, watcher, { ...rehearsal, steps: 8, step_ms: 100 })),
+    );
+    await Promise.all(runs.map((run) => watcher.waitFor('an event', (frame) => 'seq' in frame && frame.run === run)));
+    await victim.kill();
+    await Promise.all(runs.map((run) => watcher.waitForEnd(run, 30_000)));
+    for (const run of runs) expectWhole(watcher.events(run));
+    const lasts = runs.map((run) => watcher.events(run).at(-1) as FinalFrame);
+    await expectBooks(client, before_micro, lasts);
+    client.close();
+    await watcher.close();
+  }, 60_000);
+
   test('socket-3: the same with embedded stores, orphaned by the kill and taken over with their data folder', async () => {
     const data = await mkdtemp(join(tmpdir(), 'netra-killed-'));
     const env = { NETRA_ENV: 'test', NETRA_REHEARSAL: 'on', NETRA_LEASE_MS: '1000' };
@@ -270,52 +294,29 @@ describe('socket-3: reconnect', () => {
   }, 240_000);
 });
 
-interface Survival {
-  readonly victim: TestServer;
-  readonly token: string;
-  restart(port: number): Promise<TestServer>;
-}
-
-/** Six runs on one socket; the server dies by SIGKILL when each is under way, and comes back at the same address. */
-async function expectSurvival({ victim, token, restart }: Survival): Promise<void> {
-  const client = createClient({ url: victim.url, token, backoff });
-  let revived: TestServer | undefined;
-  try {
-    const before_micro = BigInt((await client.credits()).balance_micro);
-    const underWay = Promise.withResolvers<void>();
-    const waiting = new Set([0, 1, 2, 3, 4, 5]);
-    const runs = [...waiting].map(async (index) => {
-      const handle = await client.run({ agent: 'rehearsal', input: { ...rehearsal, steps: 8, step_ms: 100 } });
-      const events: EventFrame[] = [];
-      const last = await handle.finished((event) => {
-        events.push(event);
-        if (event.seq > 3 + index) waiting.delete(index);
-        if (waiting.size === 0) underWay.resolve();
-      });
-      return { run: handle.run, events, last };
-    });
-    await Promise.race([underWay.promise, Promise.all(runs)]);
-    await victim.kill();
-    revived = await restart(Number(new URL(victim.url).port));
-    const watched = await Promise.all(runs);
-    for (const { run, events, last } of watched) {
-      expectWhole(events);
-      expect(last.type).toBe('agent_completed');
-      expect(events).toEqual(await logOf(revived.url, token, run));
-    }
-    const attempts = await Promise.all(watched.map(({ run }) => client.readRun(run)));
-    expect(Math.max(...attempts.map(({ attempt }) => attempt)), 'some run was resumed').toBeGreaterThan(1);
-    await expectBooks(
-      client,
-      before_micro,
-      watched.map(({ last }) => last),
+describe('socket-4: under load', () => {
+  test('socket-4: 200 users at once, each asking one node and watching another: every run completes', async () => {
+    const users = 200;
+    const tokens = await tokensOf(own, users);
+    const askers = await connectAll(tokens, (index) => nodeAt(index).ws);
+    const watchers = await connectAll(tokens, (index) => nodeAt(index + 1).ws);
+    const waits = await Promise.all(
+      watchers.map(async ([watcher, connect_ms], index): Promise<Waits> => {
+        const began = performance.now();
+        const run = await runOn(askers[index]?.[0] ?? watcher, watcher);
+        await watcher.waitFor('an event', (frame) => 'seq' in frame && 'data' in frame, 60_000);
+        const first_ms = performance.now() - began;
+        const last = await watcher.waitForEnd(run, 60_000);
+        const whole_ms = performance.now() - began;
+        expect(last.type).toBe('agent_completed');
+        expectWhole(watcher.events());
+        return { connect_ms, first_ms, whole_ms };
+      }),
     );
-  } catch (error) {
-    if (error instanceof NetraError)
-      throw new Error(`${error.message}\n${(revived ?? victim).log()}`, { cause: error });
-    throw error;
-  } finally {
-    client.close();
-    await revived?.stop();
-  }
-}
+    expect(waits.length).toBe(users);
+    const frames = watchers[0]?.[0].events().length ?? 0;
+    await closeAll([...askers, ...watchers].map(([socket]) => socket));
+    console.log(report('3 nodes', waits));
+    console.log(report(`bare ws echo of ${frames} frames`, await echoFloor(users, frames, 200)));
+  }, 180_000);
+});
