@@ -184,7 +184,7 @@ begin
   perform netra.refuse('insufficient_credits',
     format('This needs %s credits; %s are available.', round(p_needed_micro / 1e6, 2), round(v_balance_micro / 1e6, 2)),
     jsonb_build_object('needed_micro', p_needed_micro::text, 'balance_micro', v_balance_micro::text,
-                       'limit', 'credits', 'used', v_balance_micro::text, 'max', p_needed_micro::text,
+                       'limit', 'credits', 'used', p_needed_micro::text, 'max', v_balance_micro::text,
                        'plan_that_lifts_it', netra.plan_that_pays(p_org, p_needed_micro - v_balance_micro)));
 end
 $$;
@@ -414,7 +414,9 @@ begin
   if not v_covered and p_amount_micro > 0 then
     perform netra.burn_all(p_org, p_wallet, p_hold, p_amount_micro, p_beyond);
   end if;
-  if v_capped then perform netra.note_spending(p_org, p_user, now(), p_amount_micro, true); end if;
+  if v_capped then
+    perform netra.note_spending(p_org, p_user, now(), p_amount_micro, p_beyond <> 'observe');
+  end if;
   balance_micro := v_available_micro;
   hold_id := p_hold;
   return next;
@@ -448,7 +450,7 @@ begin
     v_hold.run_id, p_hold, p_user => v_hold.user_id, p_available_micro => -p_by_micro, p_held_micro => p_by_micro);
   perform netra.burn_all(p_org, v_hold.wallet_id, p_hold, p_by_micro, p_beyond);
   if v_wallet.capped then
-    perform netra.note_spending(p_org, v_hold.user_id, v_hold.created_at, p_by_micro, true);
+    perform netra.note_spending(p_org, v_hold.user_id, v_hold.created_at, p_by_micro, p_beyond <> 'observe');
   end if;
   return query select v_wallet.available_micro;
 end

@@ -93,8 +93,7 @@ end
 $$;
 
 -- Counts what a hold commits (or frees, negative), and refuses spending_cap where `p_enforce` and a cap is passed. The
--- caller holds the wallet's row and undoes its movement with the refusal. A node that only observes says so in
--- netra.observe: it counts and never refuses.
+-- caller holds the wallet's row and undoes its movement with the refusal.
 create function netra.note_spending(p_org uuid, p_user text, p_at timestamptz, p_delta_micro bigint,
                                     p_enforce boolean) returns void
   language plpgsql as $$
@@ -114,7 +113,7 @@ begin
     on conflict (org_id, user_id, period_start) do update set committed_micro = s.committed_micro + excluded.committed_micro
     returning s.committed_micro into v_member_micro;
   end if;
-  if not p_enforce or p_delta_micro <= 0 or current_setting('netra.observe', true) = 'on' then return; end if;
+  if not p_enforce or p_delta_micro <= 0 then return; end if;
   v_cap := netra.spending_cap_of(p_org);
   if v_total_micro > v_cap.total_micro then
     perform netra.refuse_spending('spending_total', 'the organisation', v_total_micro - p_delta_micro, p_delta_micro,
@@ -298,7 +297,6 @@ declare
   v_by_micro bigint;
 begin
   perform netra.enter_org(p_org);
-  if p_credits = 'observe' then perform set_config('netra.observe', 'on', true); end if;
   -- A period that ended while the run went on: the next one's credits are there for it.
   if exists (select from netra.subscription s
               where s.org_id = p_org and s.ended_at is null and s.period_end <= now()) then
@@ -364,9 +362,7 @@ begin
   if p_credits = 'off' then
     v_fee_micro := 0;
     p_model_micro := 0;
-  elsif p_credits = 'observe' then
-    perform set_config('netra.observe', 'on', true);
-  elsif v_fee_micro > p_max_micro then
+  elsif p_credits = 'enforce' and v_fee_micro > p_max_micro then
     perform netra.refuse('budget_reached',
       format('A run of the %s agent costs %s credits at least.', p_agent, round(v_fee_micro / 1e6, 2)),
       jsonb_build_object('limit', 'max_credits', 'used', v_fee_micro::text, 'max', p_max_micro::text,

@@ -10,6 +10,8 @@ export interface Ask {
   readonly thread: string | null;
   readonly agent: string;
   readonly input: unknown;
+  /** The most that the run may cost; it parks and asks before it goes beyond. */
+  readonly max_credits_micro: string | undefined;
   /** What makes a retry the same request, within the conversation. */
   readonly key: string;
 }
@@ -27,7 +29,7 @@ export async function openConversation(ctx: Ctx, wire: Ask['wire'], conversation
 
 /** Starts the run, or finds it if this request was made before. Throws what admitRun throws. */
 export async function startRun(ctx: Ctx, ask: Ask): Promise<{ readonly run: string; readonly thread: string }> {
-  const { wire, thread, agent, input, key } = ask;
+  const { wire, thread, key, ...rest } = ask;
   const idempotency_key = `${wire}/${key}`;
-  return admitRun({ ctx, input: { ...(thread === null ? {} : { thread }), agent, input, idempotency_key } });
+  return admitRun({ ctx, input: { ...(thread === null ? {} : { thread }), ...rest, idempotency_key } });
 }

@@ -42,7 +42,9 @@ async function ask(ctx: Ctx, agent: string, body: RunAgUiRequest): Promise<Follo
   const { threadId, runId } = body;
   const key = `${threadId}/${runId}`;
   const thread = await openConversation(ctx, 'ag-ui', threadId);
-  const { run } = await startRun(ctx, { wire: 'ag-ui', thread, agent, input: inputOf(body), key });
+  const max_credits_micro = body.forwardedProps?.max_credits_micro;
+  const asked = { wire: 'ag-ui', thread, agent, input: inputOf(body), max_credits_micro, key } as const;
+  const { run } = await startRun(ctx, asked);
   return { run, after: 0 };
 }
 

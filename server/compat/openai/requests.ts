@@ -1,4 +1,4 @@
-import { NetraError } from '@netra/contract';
+import { amountMicro, NetraError } from '@netra/contract';
 import { z } from 'zod';
 
 const parts = z.array(z.looseObject({ type: z.string().max(64), text: z.string().optional() })).max(1_000);
@@ -7,8 +7,8 @@ const message = z.looseObject({
   content: z.union([z.string(), parts]).nullish(),
 });
 
-/** Ours, in both: an input for agents that take more than text (`extra_body` of the client). */
-const netra_input = z.unknown().optional();
+/** Ours, in both (`extra_body` of the client): an input for agents that take more than text, and the run's cap. */
+const ours = { netra_input: z.unknown().optional(), netra_max_credits_micro: amountMicro.optional() };
 const model = z.string().min(1).max(64);
 
 export const chatCompletionRequest = z.looseObject({
@@ -17,7 +17,7 @@ export const chatCompletionRequest = z.looseObject({
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
   n: z.literal(1, 'only one choice is made').nullish(),
-  netra_input,
+  ...ours,
 });
 
 export const createResponseRequest = z.looseObject({
@@ -26,7 +26,7 @@ export const createResponseRequest = z.looseObject({
   stream: z.boolean().nullish(),
   background: z.boolean().nullish(),
   previous_response_id: z.string().max(64).nullish(),
-  netra_input,
+  ...ours,
 });
 
 export const readResponseQuery = z.object({

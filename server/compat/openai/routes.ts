@@ -50,7 +50,7 @@ function chatRoute(app: NetraApp): void {
     body: chatCompletionRequest,
     async handle({ ctx, body, request, reply }) {
       const input = questionOf(body.messages, body.netra_input);
-      const { run } = await start(ctx, request, { agent: body.model, input, after: null });
+      const { run } = await start(ctx, request, { ...asked(body), input, after: null });
       const completion = new CompletionOfRun(run);
       if (body.stream !== true) {
         for await (const event of followRun({ ctx, run, signal: never })) completion.push(event);
@@ -75,7 +75,7 @@ function responseRoutes(app: NetraApp): void {
     body: createResponseRequest,
     async handle({ ctx, body, request, reply }) {
       const input = questionOf(body.input, body.netra_input);
-      const { run } = await start(ctx, request, { agent: body.model, input, after: body.previous_response_id ?? null });
+      const { run } = await start(ctx, request, { ...asked(body), input, after: body.previous_response_id ?? null });
       if (body.stream === true)
         return streaming(openEventStream(reply), (stream) => sendResponse(ctx, run, -1, stream));
       return tellResponse(ctx, run, body.background === true ? 'now' : 'end');
@@ -106,17 +106,22 @@ function responseRoutes(app: NetraApp): void {
 interface Question {
   readonly agent: string;
   readonly input: unknown;
+  readonly max_credits_micro: string | undefined;
   /** The response whose conversation this goes on in. */
   readonly after: string | null;
 }
 
+function asked(body: { readonly model: string; readonly netra_max_credits_micro?: string | undefined }) {
+  return { agent: body.model, max_credits_micro: body.netra_max_credits_micro };
+}
+
 /** A retry of the client carries the same `Idempotency-Key`, if the application gave it one. */
-async function start(ctx: Ctx, request: FastifyRequest, { agent, input, after }: Question): Promise<{ run: string }> {
+async function start(ctx: Ctx, request: FastifyRequest, { after, ...rest }: Question): Promise<{ run: string }> {
   const header = request.headers['idempotency-key'];
   const key = typeof header === 'string' && header !== '' ? header : ctx.platform.ids.uuid();
-  if (after === null) return startRun(ctx, { wire: 'openai', thread: null, agent, input, key });
+  if (after === null) return startRun(ctx, { wire: 'openai', thread: null, ...rest, key });
   const { thread_id } = await readRun({ ctx, input: { run: runOfResponse(after) } });
-  return startRun(ctx, { wire: 'openai', thread: thread_id, agent, input, key });
+  return startRun(ctx, { wire: 'openai', thread: thread_id, ...rest, key });
 }
 
 async function tellResponse(ctx: Ctx, run: string, until: 'end' | 'now'): Promise<Readonly<Record<string, unknown>>> {

@@ -65,12 +65,13 @@ describe('GET /v1/spending and PUT /v1/spending/caps', () => {
       const refused = await call(token[role], 'PUT', '/v1/spending/caps', caps);
       expect(refused).toMatchObject({ status: 403, body: { code: 'forbidden' } });
     }
-    for (const method of [
-      ['GET', '/v1/spending'],
+    const requests = [
+      ['GET', '/v1/spending', undefined],
       ['PUT', '/v1/spending/caps', caps],
       ['POST', '/v1/quotes', { agent: 'triage' }],
-    ] as const) {
-      expect(await call(null, ...method)).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+    ] as const;
+    for (const [method, path, body] of requests) {
+      expect(await call(null, method, path, body)).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
     }
     expect(await call(token.viewer, 'GET', '/v1/spending')).toMatchObject({
       status: 200,

@@ -170,7 +170,7 @@ describe('a quote', () => {
 });
 
 describe('NETRA_CREDITS', () => {
-  // Planted bug that turns it red: netra.note_spending() without its look at netra.observe.
+  // Planted bug that turns it red: place_hold() or extend_hold() that has caps enforced whatever `p_beyond` says.
   it('observe counts everything and refuses nothing for credits or caps', async () => {
     const ctx = await observing.newOrg('free');
     await placeHold({ ctx, input: { amount_micro: 100n * credit, reason: 'all of it', key: 'all' } });
