@@ -165,11 +165,12 @@ drop function netra.charge_period(netra.subscription, netra.plan);
 drop function netra.seconds_left(netra.subscription);
 drop function netra.plan_on_sale(text, timestamptz);
 drop function netra.change_book(text, bigint, jsonb);
-drop function netra.write_own_price(jsonb, date);
+drop function netra.write_own_price(jsonb, timestamptz, timestamptz);
 drop table netra.scheduled_grant;
 drop table netra.grant_schedule;
 drop table netra.subscription_charge;
 drop table netra.own_price;
+drop function netra.price_moment(timestamptz);
 drop table netra.book_change;
 alter table netra.subscription
   drop column plan_ended_at,
@@ -178,3 +179,25 @@ alter table netra.subscription
   drop column version;
 alter table netra.plan drop column on_sale;
 revoke insert, update on netra.plan, netra.agent_fee from netra_ledger;
+
+-- Books with a price that begins within a day cannot be kept as they were: a version is the hash of its prices.
+with beyond as (
+  select distinct p.book_version from netra.price p where p.valid_from <> date_trunc('day', p.valid_from, 'UTC')
+), gone as (
+  delete from netra.price p using beyond b where p.book_version = b.book_version returning p.book_version
+)
+select count(*) from gone;
+delete from netra.price_book b where not exists (select from netra.price p where p.book_version = b.book_version);
+alter table netra.price alter column valid_from type date using (valid_from at time zone 'UTC')::date;
+create or replace function netra.keep_price_book(p_version text, p_prices jsonb) returns boolean
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  insert into netra.price_book (book_version) values (p_version) on conflict do nothing;
+  if not found then return false; end if;
+  insert into netra.price (book_version, provider, model, kind, valid_from, above_tokens, usd_mtok)
+  select p_version, r.provider, r.model, r.kind, r.valid_from, r.above_tokens, r.usd_mtok
+    from jsonb_to_recordset(p_prices) as r (provider text, model text, kind text, valid_from date, above_tokens bigint,
+                                            usd_mtok numeric);
+  return true;
+end
+$$;

@@ -21,16 +21,43 @@ create index book_change_book on netra.book_change (book, change_id);
 create trigger immutable before update or delete or truncate on netra.book_change
   for each statement execute function netra.refuse_rewrite();
 
--- Prices of this installation, which stand over the published ones: all tiers of a kind from a day on.
+-- Prices of this installation, which stand over the published ones: all tiers of a kind from a moment on.
 create table netra.own_price (
   provider     text not null,
   model        text not null,
   kind         text not null check (kind in ('input', 'cached_input', 'cache_write', 'output', 'reasoning')),
-  valid_from   date not null,
+  valid_from   timestamptz not null,
   above_tokens bigint not null check (above_tokens >= 0),
-  usd_mtok     numeric not null check (usd_mtok > 0),
-  primary key (provider, model, kind, valid_from, above_tokens)
+  -- Null = from then on the published price again.
+  usd_mtok     numeric check (usd_mtok > 0),
+  primary key (provider, model, kind, valid_from, above_tokens),
+  check (usd_mtok is not null or above_tokens = 0)
 );
+
+-- Published prices begin with a day, own ones with any moment: a kept book has both.
+alter table netra.price alter column valid_from type timestamptz using valid_from::timestamp at time zone 'UTC';
+
+-- As the price book writes it: a day alone if it begins with it. Its hash, the version, is made of these.
+create function netra.price_moment(p_at timestamptz) returns text
+  language sql stable set search_path = pg_catalog as $$
+  select to_char(p_at at time zone 'UTC', case
+    when date_trunc('day', p_at at time zone 'UTC') = p_at at time zone 'UTC' then 'YYYY-MM-DD'
+    else 'YYYY-MM-DD HH24:MI:SS.MS' end)
+$$;
+
+-- As before; valid_from is what netra.price_moment() writes.
+create or replace function netra.keep_price_book(p_version text, p_prices jsonb) returns boolean
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  insert into netra.price_book (book_version) values (p_version) on conflict do nothing;
+  if not found then return false; end if;
+  insert into netra.price (book_version, provider, model, kind, valid_from, above_tokens, usd_mtok)
+  select p_version, r.provider, r.model, r.kind, r.valid_from at time zone 'UTC', r.above_tokens, r.usd_mtok
+    from jsonb_to_recordset(p_prices) as r (provider text, model text, kind text, valid_from timestamp,
+                                            above_tokens bigint, usd_mtok numeric);
+  return true;
+end
+$$;
 
 -- Not tenant data: everyone may read it, and it changes through netra.change_book alone.
 grant select on netra.book_change, netra.own_price to netra_app, netra_system, netra_ledger;
@@ -38,8 +65,8 @@ grant insert on netra.book_change, netra.own_price, netra.plan, netra.agent_fee 
 grant update on netra.plan, netra.agent_fee to netra_ledger;
 grant delete on netra.own_price to netra_ledger;
 
--- Writes changes of the books, all or none: [{book, subject, valid_from, action, before, row}]; a plan or fee without
--- valid_from begins now. p_revision is the last change that the caller had seen: refuses conflict if there is another,
+-- Writes changes of the books, all or none: [{book, subject, valid_from, action, before, row}]; what has no valid_from
+-- begins now. p_revision is the last change that the caller had seen: refuses conflict if there is another,
 -- and whatever would change a row that has begun. Returns the new revision.
 create function netra.change_book(p_by text, p_revision bigint, p_changes jsonb) returns bigint
   language plpgsql security definer set search_path = pg_catalog as $$
@@ -60,7 +87,7 @@ begin
     v_from := coalesce((v_change ->> 'valid_from')::timestamptz, v_now);
     v_row := v_change -> 'row' || jsonb_build_object('valid_from', v_from);
     if v_change ->> 'book' = 'price' then
-      perform netra.write_own_price(v_change -> 'row', (v_change -> 'row' ->> 'valid_from')::date);
+      perform netra.write_own_price(v_change -> 'row', v_from, v_now);
     elsif v_from < v_now then
       perform netra.refuse('conflict', format('%s cannot begin in the past.', v_change ->> 'subject'));
     elsif v_change ->> 'book' = 'plan' then
@@ -89,23 +116,30 @@ begin
 end
 $$;
 
--- All tiers of a kind of token from a day on: {provider, model, kind, tiers: [{above_tokens, usd_mtok}]}. What is
--- planned for a later day, or began today, is replaced; a price of a day that has passed stays as it was.
-create function netra.write_own_price(p_price jsonb, p_from date) returns void
+-- All tiers of a kind of token from a moment on: {provider, model, kind, tiers: [{above_tokens, usd_mtok}]}; without
+-- tiers, the published ones again. What is planned is replaced; what has begun stays as it was, and nothing is put
+-- before p_now where an own price was in force. (What the published book said then, its caller knows.)
+create function netra.write_own_price(p_price jsonb, p_from timestamptz, p_now timestamptz) returns void
   language plpgsql as $$
 declare
-  v_today date := (now() at time zone 'UTC')::date;
+  v_provider text := p_price ->> 'provider';
+  v_model text := p_price ->> 'model';
+  v_kind text := p_price ->> 'kind';
 begin
-  delete from netra.own_price o
-   where (o.provider, o.model, o.kind, o.valid_from)
-       = (p_price ->> 'provider', p_price ->> 'model', p_price ->> 'kind', p_from);
-  if found and p_from < v_today then
-    perform netra.refuse('conflict', format('The price of %s/%s from %s has been in force: give a later day.',
-      p_price ->> 'provider', p_price ->> 'model', p_from));
+  if p_from <= p_now and exists (
+    select from netra.own_price o
+     where (o.provider, o.model, o.kind) = (v_provider, v_model, v_kind)
+       and (o.valid_from = p_from or (o.valid_from < p_from and p_from < p_now))) then
+    perform netra.refuse('conflict', format('A price of %s/%s %s was in force at %s: give a later time.',
+      v_provider, v_model, v_kind, p_from));
   end if;
+  delete from netra.own_price o
+   where (o.provider, o.model, o.kind, o.valid_from) = (v_provider, v_model, v_kind, p_from);
   insert into netra.own_price (provider, model, kind, valid_from, above_tokens, usd_mtok)
-  select p_price ->> 'provider', p_price ->> 'model', p_price ->> 'kind', p_from, t.above_tokens, t.usd_mtok
-    from jsonb_to_recordset(p_price -> 'tiers') as t (above_tokens bigint, usd_mtok numeric);
+  select v_provider, v_model, v_kind, p_from, t.above_tokens, t.usd_mtok
+    from jsonb_to_recordset(p_price -> 'tiers') as t (above_tokens bigint, usd_mtok numeric)
+   union all
+  select v_provider, v_model, v_kind, p_from, 0, null where p_price -> 'tiers' = '[]';
 end
 $$;
 
@@ -772,6 +806,8 @@ begin
   end loop;
 end
 $$;
+revoke execute on function netra.price_moment(timestamptz) from public;
+grant execute on function netra.price_moment(timestamptz) to netra_app, netra_system, netra_ledger;
 grant execute on function netra.change_book(text, bigint, jsonb), netra.read_subscription(uuid),
   netra.cancel_subscription(uuid, text), netra.reactivate_subscription(uuid),
   netra.schedule_grant(uuid, uuid, text, text, bigint, smallint, text, timestamptz, text, int, int, text, int, bigint,

@@ -1,6 +1,6 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
-import { priceOf, rateUsage, type RatedUsage } from '../billing/index.ts';
+import { currentPrices, priceOf, rateUsage, type PriceList, type RatedUsage } from '../billing/index.ts';
 import { captureHold } from '../ledger/index.ts';
 import { oneRow } from '../platform/index.ts';
 import type { Answer } from './call-model.ts';
@@ -14,8 +14,11 @@ interface Tokens {
   readonly output_tokens: number;
 }
 
-/** What the hold covers of the next model call; null where a call costs nothing. */
-export type Ceiling = Tokens | null;
+/**
+ * What the hold covers of the next model call, and the prices by which it does: the call is charged by them, also if
+ * others come into force before it has ended. Null where a call costs nothing.
+ */
+export type Ceiling = (Tokens & { readonly prices: PriceList; readonly at: Date }) | null;
 
 /**
  * Reserves the most that the next model call can cost: its prompt counted high, its output at the limit that the call
@@ -28,21 +31,26 @@ export async function growHold(scope: RunScope): Promise<Ceiling | 'over_budget'
   const { budget } = conversation;
   if (budget.denied) throw budget.reached(claim.fee_micro);
   // A model without a price only costs the agent's fee.
-  if (credits === 'off' || priceOf(model.modelId) === null) return null;
-  const tokens = {
+  if (credits === 'off') return null;
+  const prices = await currentPrices(ctx.platform);
+  const at = new Date(ctx.platform.clock.nowMs());
+  if (priceOf(model.modelId, at, prices) === null) return null;
+  const ceiling = {
+    prices,
+    at,
     input_tokens: countHigh(conversation.prompt(), agent.tools),
     cached_input_tokens: 0,
     output_tokens: agent.bounds.max_output_tokens,
   };
-  if (tokens.input_tokens > agent.bounds.max_prompt_tokens) {
+  if (ceiling.input_tokens > agent.bounds.max_prompt_tokens) {
     throw new ModelFailure(`the conversation has outgrown ${agent.bounds.max_prompt_tokens} tokens`, false);
   }
   const { org_id, hold_id, fee_micro } = claim;
-  const ceiling_micro = rate(scope, tokens).cost_micro;
+  const ceiling_micro = rate(scope, ceiling, ceiling).cost_micro;
   const max_micro = credits === 'observe' ? null : budget.max_micro;
   const statement = growHoldStatement({ org_id, hold_id, fee_micro, ceiling_micro, max_micro, credits });
   const hold = oneRow(await ctx.platform.postgres.call<GrownRow>(statement));
-  if (hold.within) return tokens;
+  if (hold.within) return ceiling;
   say(scope, [budget.ask(hold, fee_micro, ceiling_micro)]);
   return 'over_budget';
 }
@@ -57,7 +65,7 @@ export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, answer: An
   // A worker that died after it had recorded the charge, and before the answer: the call was made again, not the charge.
   const recorded = conversation.charged_step === conversation.steps;
   const key = `${claim.run_id}/model/${conversation.steps}`;
-  const charge = await capture(scope, tokensOf(answer, ceiling), key);
+  const charge = await capture(scope, ceiling, tokensOf(answer, ceiling), key);
   if (charge !== null && !recorded) say(scope, [{ type: 'credits_charged', data: charge }]);
 }
 
@@ -74,15 +82,15 @@ export async function chargeBroken(scope: RunScope, ceiling: Ceiling, received_b
     cached_input_tokens: 0,
     output_tokens: Math.min(ceiling.output_tokens, Math.ceil(received_bytes / 4)),
   };
-  const charge = await capture(scope, tokens, `${claim.run_id}/broken/${conversation.broken}`);
+  const charge = await capture(scope, ceiling, tokens, `${claim.run_id}/broken/${conversation.broken}`);
   if (charge === null) return;
   say(scope, [{ type: 'credits_charged', data: { ...charge, usage: { ...charge.usage, estimated: true } } }]);
 }
 
 /** Charges the hold; the event's data, or null where an earlier worker has charged another amount under this key. */
-async function capture(scope: RunScope, tokens: Tokens, key: string) {
+async function capture(scope: RunScope, ceiling: NonNullable<Ceiling>, tokens: Tokens, key: string) {
   const { ctx, claim, model } = scope;
-  const { cost_micro: amount_micro, cost_usd, price_book_version: price_book } = rate(scope, tokens);
+  const { cost_micro: amount_micro, cost_usd, price_book_version: price_book } = rate(scope, ceiling, tokens);
   const reason = `model ${model.modelId}`;
   const beyond = ctx.platform.config.credits === 'observe' ? 'observe' : 'plan';
   const input = { hold_id: claim.hold_id, amount_micro, reason, key, model: model.modelId, beyond } as const;
@@ -102,8 +110,9 @@ async function once<T>(move: () => Promise<T>): Promise<T | null> {
   }
 }
 
-function rate({ ctx, model }: RunScope, tokens: Tokens): RatedUsage {
-  return rateUsage({ model: model.modelId, ...tokens, at: new Date(ctx.platform.clock.nowMs()) });
+function rate({ model }: RunScope, { prices, at }: NonNullable<Ceiling>, tokens: Tokens): RatedUsage {
+  const { input_tokens, cached_input_tokens, output_tokens } = tokens;
+  return rateUsage({ model: model.modelId, input_tokens, cached_input_tokens, output_tokens, at }, prices);
 }
 
 /** What the provider counted; where it says nothing, what was reserved. */

@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import { priceOf, rateUsage } from '../billing/index.ts';
+import { currentPrices, priceOf, rateUsage, type PriceList } from '../billing/index.ts';
 import { oneRow, type Ctx } from '../platform/index.ts';
 import { max_broken_answers, type Agent } from './define-agent.ts';
 import { builtinAgents } from './find-agent.ts';
@@ -54,9 +54,13 @@ export async function quoteRun({ ctx, input }: { ctx: Ctx; input: QuoteInput }):
   if (max_micro !== null && max_micro < fee_micro) throw belowFee(fee_micro, max_micro);
   const cap = (amount_micro: bigint): bigint =>
     max_micro !== null && amount_micro > max_micro ? max_micro : amount_micro;
-  const expected_micro = expectedOf(model, row);
+  const prices = await currentPrices(platform);
+  const ceiling_micro = ceilingOf(agent, model, new Date(platform.clock.nowMs()), prices);
+  const expected_micro = ceiling_micro === null ? fee_micro : expectedOf(row);
   const expected = expected_micro === null ? null : cap(expected_micro);
-  const highest_micro = cap(fee_micro + mostOfModel(agent, model, new Date(platform.clock.nowMs())));
+  // The bounds that the loop enforces: as many calls as it makes, each at its ceiling.
+  const calls = BigInt(agent.bounds.max_steps + max_broken_answers);
+  const highest_micro = cap(fee_micro + calls * (ceiling_micro ?? 0n));
   const can = (amount_micro: bigint): boolean => credits === 'observe' || canPay(row, amount_micro);
   return {
     agent: input.agent,
@@ -64,7 +68,7 @@ export async function quoteRun({ ctx, input }: { ctx: Ctx; input: QuoteInput }):
     fee_micro,
     expected_micro: expected,
     highest_micro,
-    basis: basisOf(model, row),
+    basis: basisOf(ceiling_micro !== null, row),
     balance_micro,
     balance_after_micro: expected === null ? null : balance_micro - expected,
     can_start: can(fee_micro),
@@ -72,26 +76,24 @@ export async function quoteRun({ ctx, input }: { ctx: Ctx; input: QuoteInput }):
   };
 }
 
-function expectedOf(model: string, { fee_micro, model_median_micro }: QuoteRow): bigint | null {
-  if (priceOf(model) === null) return fee_micro;
+function expectedOf({ fee_micro, model_median_micro }: QuoteRow): bigint | null {
   return model_median_micro === null ? null : fee_micro + model_median_micro;
 }
 
-function basisOf(model: string, { past_runs: runs }: QuoteRow): RunQuote['basis'] {
-  if (priceOf(model) === null) return { kind: 'no_model_cost', runs, percentile: null };
+function basisOf(has_price: boolean, { past_runs: runs }: QuoteRow): RunQuote['basis'] {
+  if (!has_price) return { kind: 'no_model_cost', runs, percentile: null };
   return runs === 0 ? { kind: 'no_history', runs, percentile: null } : { kind: 'history', runs, percentile: 50 };
 }
 
-/** The bounds that the loop enforces, at the model's price: as many calls as it makes, each at its ceiling. */
-function mostOfModel({ bounds }: Agent, model: string, at: Date): bigint {
-  if (priceOf(model) === null) return 0n;
+/** The most that one call of the model costs by the prices in force; null if it has no price. */
+function ceilingOf({ bounds }: Agent, model: string, at: Date, prices: PriceList): bigint | null {
+  if (priceOf(model, at, prices) === null) return null;
   const tokens = {
     input_tokens: bounds.max_prompt_tokens,
     cached_input_tokens: 0,
     output_tokens: bounds.max_output_tokens,
   };
-  const { cost_micro } = rateUsage({ model, ...tokens, at });
-  return BigInt(bounds.max_steps + max_broken_answers) * cost_micro;
+  return rateUsage({ model, ...tokens, at }, prices).cost_micro;
 }
 
 function canPay({ balance_micro, line_micro, cap_left_micro }: QuoteRow, amount_micro: bigint): boolean {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { checkRow, maxTokens } from './check-row.ts';
-import { rateCall } from './rate-call.ts';
+import { ratingBy } from './rate-call.ts';
+import { standardBook } from '../billing/index.ts';
 import { usageColumns, type UsageColumn } from './schemas.ts';
 import { fromPico, toPico, UsageSums } from './usage-sums.ts';
 
-const rules = { model: 'gpt-4o', user: undefined, rate: rateCall };
+const rules = { model: 'gpt-4o', user: undefined, rate: ratingBy(standardBook(), new Date()).rate };
 const good = { time: '2026-01-01T00:00:00Z', input_tokens: '1000', output_tokens: '100' };
 
 function check(values: Partial<Record<UsageColumn, string>>) {

@@ -1,5 +1,5 @@
 import { NetraError } from '@netra/contract';
-import { rateUsage } from '../billing/index.ts';
+import { rateUsage, standardBook } from '../billing/index.ts';
 import * as makers from './sample-calls.ts';
 import { SampleRandom } from './sample-random.ts';
 import type { SampleCall, SampleWorld } from './sample-calls.ts';
@@ -78,7 +78,7 @@ const csvRows = 2_000;
 
 /**
  * Generates LLM usage of an organisation that does not exist, with inefficiencies whose true cost is known. The same
- * options give the same bytes. Savings are priced by the price book, as imported usage is.
+ * options give the same bytes. Savings are priced by the published prices.
  */
 export function generateSample(options: SampleOptions): Sample {
   const world = makeWorld(options);
@@ -166,7 +166,7 @@ function describe(kind: PlantedKind, calls: readonly SampleCall[], saving: (call
 }
 
 function costOf(call: SampleCall): bigint {
-  return toPico(rateUsage({ ...call, at: timeOf(call) }).cost_usd);
+  return toPico(rateUsage({ ...call, at: timeOf(call) }, standardBook()).cost_usd);
 }
 
 function timeOf(call: SampleCall): string {

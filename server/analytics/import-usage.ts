@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { NetraError } from '@netra/contract';
 import type { z } from 'zod';
+import { currentPrices } from '../billing/index.ts';
 import { type Ctx, oneRow, parseInput } from '../platform/index.ts';
 import { checkRow } from './check-row.ts';
-import { rateCall, refuseUnknownModel } from './rate-call.ts';
+import { ratingBy, type Rating } from './rate-call.ts';
 import { hashSource } from './hash-source.ts';
 import { insertBatches } from './insert-batches.ts';
 import { readRecords } from './read-records.ts';
@@ -25,8 +26,8 @@ type Options = z.output<typeof importOptions>;
  * good rows kept aside as ClickHouse takes them, before the first is inserted; with `skip_bad` the good rows go in and
  * the bad ones are counted. Memory is bounded (a chunk, two batches); the file may have 2 GiB.
  *
- * The same key and file again adds nothing: its rows are reported as duplicates. A call is priced by the price book
- * of its day unless the file says what it cost.
+ * The same key and file again adds nothing: its rows are reported as duplicates. A call is priced by what was in
+ * force at its time unless the file says what it cost.
  *
  * Throws invalid_usage_file with the first 100 bad lines, payload_too_large, idempotency_key_reused (same key, other
  * file or options), conflict (the same import is under way), invalid_request (a model without a price, with names that
@@ -36,10 +37,12 @@ export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport
   if (ctx.principal.role === 'viewer') throw new NetraError('forbidden', 'Viewers cannot import usage');
   const { source, ...rest } = input;
   const options = parseInput(importOptions, rest);
-  if (options.model !== undefined) refuseUnknownModel(options.model);
-  const spool = await openSpoolFile(join(ctx.platform.config.data_dir, 'spool'), ctx.platform.ids.uuid());
+  const { platform } = ctx;
+  const rating = ratingBy(await currentPrices(platform), new Date(platform.clock.nowMs()));
+  if (options.model !== undefined) rating.refuseUnknown(options.model);
+  const spool = await openSpoolFile(join(platform.config.data_dir, 'spool'), platform.ids.uuid());
   try {
-    const seen = await readFile(source, options, spool);
+    const seen = await readFile(source, options, spool, rating);
     if (seen.rejected > 0 && !options.skip_bad) throw badRows(seen);
     return await insertOnce(ctx, options, spool, seen);
   } finally {
@@ -56,9 +59,14 @@ interface Seen {
   readonly errors: readonly RowError[];
 }
 
-async function readFile(source: AsyncIterable<Uint8Array>, options: Options, spool: SpoolFile): Promise<Seen> {
+async function readFile(
+  source: AsyncIterable<Uint8Array>,
+  options: Options,
+  spool: SpoolFile,
+  { rate }: Rating,
+): Promise<Seen> {
   const { bytes, hash } = hashSource(source);
-  const rules = { model: options.model, user: options.user, rate: rateCall };
+  const rules = { model: options.model, user: options.user, rate };
   const given = new Set<UsageColumn>(options.model === undefined ? [] : ['model']);
   const rows = new RowSpool(spool);
   const sums = new UsageSums();

@@ -10,7 +10,7 @@ export interface Price {
   readonly provider: string;
   readonly model: string;
   readonly kind: TokenKind;
-  /** UTC date, `YYYY-MM-DD`, from which it is in force. */
+  /** From which it is in force: a UTC date `YYYY-MM-DD`, or a moment of one, `YYYY-MM-DD HH:MM:SS.mmm`. */
   readonly valid_from: string;
   readonly above_tokens: number;
   /** US dollars for a million tokens, exact decimal. */
@@ -62,17 +62,23 @@ function ratedPrice(price: Price): RatedPrice {
   return { ...price, usd_mtok: usd_mtok.toFixed(), atto_usd_token: BigInt(atto.toFixed(0)) };
 }
 
-/** The price in force on `date` for a request of `input_tokens`; null if the model has none of this kind. */
+/** A moment as `valid_from` has it, so that the two compare as text. Of a text, UTC is taken for granted. */
+export function utcText(at: Date | string): string {
+  const text = typeof at === 'string' ? at : at.toISOString();
+  return text.charAt(10) === 'T' ? `${text.slice(0, 10)} ${text.slice(11)}` : text;
+}
+
+/** The price in force at `at`, which is `utcText`, for a request of `input_tokens`; null if the model has none of this kind. */
 export function priceInForce(
   prices: readonly RatedPrice[],
   kind: TokenKind,
-  date: string,
+  at: string,
   input_tokens: number,
 ): RatedPrice | null {
   for (const price of prices) {
     if (
       price.kind === kind &&
-      price.valid_from <= date &&
+      price.valid_from <= at &&
       (price.above_tokens === 0 || input_tokens > price.above_tokens)
     ) {
       return price;

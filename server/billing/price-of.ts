@@ -1,5 +1,5 @@
-import { priceInForce, type RatedPrice, type TokenKind } from './price-book.ts';
-import { standardBook, type PriceList } from './standard-book.ts';
+import { priceInForce, utcText, type RatedPrice, type TokenKind } from './price-book.ts';
+import type { PriceList } from './standard-book.ts';
 
 /** What a model costs in US dollars for a million tokens, exact decimals; null where no such price is published. */
 export interface ModelPrices {
@@ -12,21 +12,21 @@ export interface ModelPrices {
   readonly price_book_version: string;
 }
 
-/** The prices in force at `at` (now, if not given) of the model that `name` means; null if the book has none. */
-export function priceOf(name: string, at: Date = new Date(), list: PriceList = standardBook()): ModelPrices | null {
+/** The prices in force at `at` of the model that `name` means; null if the list has none. */
+export function priceOf(name: string, at: Date, list: PriceList): ModelPrices | null {
   const found = list.find(name);
   const prices = found === null ? undefined : list.book.models.get(found);
   return prices === undefined ? null : pricesAt(prices, at, list);
 }
 
-/** Every model of the book that has a price for input and output at `at`. */
-export function listModelPrices(at: Date = new Date(), list: PriceList = standardBook()): readonly ModelPrices[] {
+/** Every model of the list that has a price for input and output at `at`. */
+export function listModelPrices(at: Date, list: PriceList): readonly ModelPrices[] {
   return [...list.book.models.values()].flatMap((prices) => pricesAt(prices, at, list) ?? []);
 }
 
 function pricesAt(prices: readonly RatedPrice[], at: Date, list: PriceList): ModelPrices | null {
-  const date = at.toISOString().slice(0, 10);
-  const usd = (kind: TokenKind): string | null => priceInForce(prices, kind, date, 0)?.usd_mtok ?? null;
+  const moment = utcText(at);
+  const usd = (kind: TokenKind): string | null => priceInForce(prices, kind, moment, 0)?.usd_mtok ?? null;
   const [input, output] = [usd('input'), usd('output')];
   const [first] = prices;
   if (first === undefined || input === null || output === null) return null;

@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
-import { priceInForce, type TokenKind } from './price-book.ts';
-import { standardBook, type PriceList } from './standard-book.ts';
+import { priceInForce, utcText, type TokenKind } from './price-book.ts';
+import type { PriceList } from './standard-book.ts';
 
 export interface Usage {
   readonly model: string;
@@ -11,7 +11,7 @@ export interface Usage {
   /** All of them; reasoning is a part of it. */
   readonly output_tokens: number;
   readonly reasoning_tokens?: number;
-  /** UTC; of a string only the date, `YYYY-MM-DD…`, is read. */
+  /** Of a string: UTC, `YYYY-MM-DD`, alone or with a time. */
   readonly at: Date | string;
 }
 
@@ -30,21 +30,22 @@ const atto_per_micro = 10_000_000_000n;
 const pico_per_usd = 1_000_000_000_000n;
 
 /**
- * What a call costs by the price book, in whole numbers throughout. Throws `invalid_request` for a model or a kind of
+ * What a call costs by `list`, in whole numbers throughout. Throws `invalid_request` for a model or a kind of
  * token without a price, and for counts that are negative, no whole numbers, or parts larger than their whole.
  */
-export function rateUsage(usage: Usage, list: PriceList = standardBook()): RatedUsage {
+export function rateUsage(usage: Usage, list: PriceList): RatedUsage {
   const { cached_input_tokens: cached, cache_write_tokens: written = 0, reasoning_tokens: reasoning = 0 } = usage;
   checkCounts(usage, cached + written, reasoning);
   const name = list.find(usage.model);
   const prices = name === null ? undefined : list.book.models.get(name);
   if (prices === undefined) throw noPrice(usage.model);
-  const date = typeof usage.at === 'string' ? usage.at.slice(0, 10) : usage.at.toISOString().slice(0, 10);
+  const at = utcText(usage.at);
 
   const price = (kind: TokenKind, fallback: TokenKind): bigint => {
     const found =
-      priceInForce(prices, kind, date, usage.input_tokens) ?? priceInForce(prices, fallback, date, usage.input_tokens);
-    if (found === null) throw noPrice(usage.model, kind);
+      priceInForce(prices, kind, at, usage.input_tokens) ?? priceInForce(prices, fallback, at, usage.input_tokens);
+    // A book is made without such a price; one that came otherwise would mint credits.
+    if (found === null || found.atto_usd_token <= 0n) throw noPrice(usage.model, kind);
     return found.atto_usd_token;
   };
   const cost = (tokens: number, kind: TokenKind, fallback: TokenKind): bigint =>

@@ -3,7 +3,7 @@ import { NetraError } from '@netra/contract';
 import { Big } from 'big.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { listModelPrices, priceOf, rateUsage } from './index.ts';
+import { listModelPrices, priceOf, rateUsage, standardBook } from './index.ts';
 import { makePriceBook, type Price } from './price-book.ts';
 import { publishedPrices, publishedProviders } from './published-prices.ts';
 import { halfEven } from './rate-usage.ts';
@@ -28,7 +28,7 @@ const call = { model: 'm', input_tokens: 0, cached_input_tokens: 0, output_token
 describe('rating', () => {
   // Planted bug that turns it red: charging input_tokens in full beside the cached ones.
   it('rates every model of the book as the publisher of the prices does', () => {
-    const models = listModelPrices(at).filter(
+    const models = listModelPrices(at, standardBook()).filter(
       // Not those that are named by a prefix only, as fine-tuned ones are.
       ({ provider, model }) => ['openai', 'anthropic', 'google'].includes(provider) && !model.startsWith('ft:'),
     );
@@ -43,13 +43,8 @@ describe('rating', () => {
       fc.property(counts, ({ model, input, cached_share, output }) => {
         const cached = model.cached_input_usd_mtok === null ? 0 : Math.floor((input * cached_share) / 100);
         const name = `${model.provider}/${model.model}`;
-        const ours = rateUsage({
-          model: name,
-          input_tokens: input,
-          cached_input_tokens: cached,
-          output_tokens: output,
-          at,
-        });
+        const tokens = { input_tokens: input, cached_input_tokens: cached, output_tokens: output };
+        const ours = rateUsage({ model: name, ...tokens, at }, standardBook());
         const usage = { input_tokens: input, cache_read_tokens: cached, output_tokens: output };
         const theirs = calcPrice(usage, model.model, { providerId: model.provider, timestamp: at });
         // Theirs is in floats: equal but for what those lose.
@@ -118,13 +113,13 @@ describe('rating', () => {
 
   it('finds a model by the names that logs carry', () => {
     const names = ['gpt-4o-2024-08-06', 'openai/gpt-4o', 'GPT-4o', 'azure/gpt-4o', 'claude-sonnet-4-5-20250929'];
-    expect(names.map((name) => priceOf(name, at)?.model)).toEqual([
+    expect(names.map((name) => priceOf(name, at, standardBook())?.model)).toEqual([
       'gpt-4o',
       'gpt-4o',
       'gpt-4o',
       'gpt-4o',
       'claude-sonnet-4-5',
     ]);
-    expect(priceOf('my-own-model', at)).toBeNull();
+    expect(priceOf('my-own-model', at, standardBook())).toBeNull();
   });
 });

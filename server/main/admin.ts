@@ -17,6 +17,7 @@ const nouns: Readonly<Record<string, () => Promise<AdminCommand>>> = {
   tax: async () => (await import('./admin/tax.ts')).tax,
   pack: async () => (await import('./admin/pack.ts')).pack,
   payment: async () => (await import('./admin/payment.ts')).payment,
+  price: async () => (await import('./admin/price.ts')).price,
   purchase: async () => (await import('./admin/purchase.ts')).purchase,
   user: async () => (await import('./admin/user.ts')).user,
   wallet: async () => (await import('./admin/wallet.ts')).wallet,

@@ -11,7 +11,7 @@
  */
 import { heavy, runServerCommand, suite } from '@netra/testkit';
 import { beforeAll, expect, it } from 'vitest';
-import { rateUsage } from '../../server/billing/index.ts';
+import { rateUsage, standardBook } from '../../server/billing/index.ts';
 import { openLane, type Followed, type Lane } from './crash-lane.ts';
 import type { CrashPlan } from './crash-plan.ts';
 
@@ -126,13 +126,8 @@ function pricesOf(calls: Lane['endpoint']['calls']): Prices {
     if (usage === null) continue;
     const step = request.messages.filter(({ role }) => role === 'assistant').length;
     const { prompt_tokens: input_tokens, completion_tokens: output_tokens } = usage;
-    const rated = rateUsage({
-      model: request.model,
-      input_tokens,
-      cached_input_tokens: 0,
-      output_tokens,
-      at: new Date(),
-    });
+    const tokens = { input_tokens, cached_input_tokens: 0, output_tokens };
+    const rated = rateUsage({ model: request.model, ...tokens, at: new Date() }, standardBook());
     (prices[step] ??= new Set()).add(rated.cost_micro);
   }
   return prices;

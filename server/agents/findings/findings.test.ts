@@ -7,13 +7,14 @@ import { findExactDuplicates } from './exact-duplicates.ts';
 import { isWorthSaying, perMonth, type Basis } from './finding.ts';
 import { findOutputHeavy } from './output-heavy.ts';
 import { findRepeatedPrompts } from './repeated-prompts.ts';
+import { standardBook } from '../../billing/index.ts';
 import { findSmallerModel } from './smaller-model.ts';
 
 const at = new Date('2026-11-01T00:00:00Z');
 const basis = (observed_days: number, total_cost_usd = '100'): Basis => ({
   observed_days,
   total_cost_usd: new Big(total_cost_usd),
-  ...readPrices(at),
+  ...readPrices(at, standardBook()),
 });
 const answer = <Row>(name: string, row: Row) => ({ query: { name, text: 'select 1', params: {} }, rows: [row] });
 

@@ -1,5 +1,6 @@
 import Big from 'big.js';
 import { dataCoverage, usageTotals, type UsageScope } from '../../analytics/index.ts';
+import { currentPrices } from '../../billing/index.ts';
 import type { Ctx } from '../../platform/index.ts';
 import type { Basis } from '../findings/finding.ts';
 import { readPrices } from './read-prices.ts';
@@ -19,14 +20,15 @@ export function readBasis(ctx: Ctx, scope: UsageScope): Promise<Basis> {
 }
 
 async function makeBasis(ctx: Ctx, scope: UsageScope): Promise<Basis> {
-  const [coverage, totals] = await Promise.all([
+  const [coverage, totals, prices] = await Promise.all([
     dataCoverage({ ctx, input: scope }),
     usageTotals({ ctx, input: scope }),
+    currentPrices(ctx.platform),
   ]);
   const span_days = coverage.rows[0]?.span_days ?? 0;
   return {
     observed_days: Math.max(1, Math.ceil(span_days)),
     total_cost_usd: new Big(totals.rows[0]?.cost_usd ?? 0),
-    ...readPrices(new Date(ctx.platform.clock.nowMs())),
+    ...readPrices(new Date(ctx.platform.clock.nowMs()), prices),
   };
 }

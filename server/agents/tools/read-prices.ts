@@ -1,12 +1,12 @@
 import Big from 'big.js';
-import { priceOf } from '../../billing/index.ts';
+import { priceOf, type PriceList } from '../../billing/index.ts';
 import type { Basis, ModelPrice } from '../findings/finding.ts';
 import { smallerSibling } from '../findings/smaller-siblings.ts';
 
-/** The price book as findings ask it: prices in force now, since savings are about the months to come. */
-export function readPrices(at: Date): Pick<Basis, 'priceOf' | 'cheaperThan'> {
+/** The price book as findings ask it: prices in force at `at`, since savings are about the months to come. */
+export function readPrices(at: Date, list: PriceList): Pick<Basis, 'priceOf' | 'cheaperThan'> {
   const price = (model: string): ModelPrice | null => {
-    const found = priceOf(model, at);
+    const found = priceOf(model, at, list);
     if (found === null) return null;
     const { input_usd_mtok, cached_input_usd_mtok, output_usd_mtok } = found;
     return {

@@ -19,7 +19,7 @@ export function hasPriceBookStatement(version: string): Statement {
 /** The version's prices; `above_tokens` as a number, since no request has 2^53 tokens. */
 export function readPriceBookStatement(version: string): Statement {
   return {
-    text: `select provider, model, kind, to_char(valid_from, 'YYYY-MM-DD') as valid_from,
+    text: `select provider, model, kind, netra.price_moment(valid_from) as valid_from,
                   above_tokens::float8 as above_tokens, usd_mtok::text as usd_mtok
              from netra.price where book_version = $1`,
     values: [version],
@@ -31,5 +31,52 @@ export function listPriceBooksStatement(limit: number): Statement {
   return {
     text: 'select book_version as version, kept_at from netra.price_book order by kept_at desc limit $1',
     values: [limit],
+  };
+}
+
+/**
+ * The last change of prices, or of any book: an editor who has seen that one may write. `now` is the database's, as a
+ * price has it.
+ */
+export function readPriceRevisionStatement(of: 'price' | 'any'): Statement {
+  return {
+    name: 'billing.price_revision',
+    text: `select coalesce((select max(change_id) from netra.book_change where book = $1 or $1 = 'any'), 0)::bigint
+                    as revision,
+                  netra.price_moment(date_trunc('milliseconds', now())) as now`,
+    values: [of],
+  };
+}
+
+/** The installation's own prices; what they say is checked when a book is made of them. */
+export function readOwnPricesStatement(): Statement {
+  return {
+    text: `select provider, model, kind, netra.price_moment(valid_from) as valid_from,
+                  above_tokens::float8 as above_tokens, usd_mtok::text as usd_mtok
+             from netra.own_price order by provider, model, kind, own_price.valid_from, above_tokens`,
+    values: [],
+  };
+}
+
+/** `changes` is JSON; refuses `conflict` if a book has moved past `revision`. */
+export function changePricesStatement(changed_by: string, revision: bigint, changes: string): Statement {
+  return { text: 'select netra.change_book($1, $2, $3::jsonb) as revision', values: [changed_by, revision, changes] };
+}
+
+export interface PriceChange {
+  readonly at: Date;
+  readonly changed_by: string;
+  /** `provider/model kind`. */
+  readonly subject: string;
+  readonly valid_from: Date;
+  readonly action: 'add' | 'replace' | 'retire';
+}
+
+/** Who changed the prices of `provider/model`, and when; newest first. */
+export function listPriceChangesStatement(model: string): Statement {
+  return {
+    text: `select at, changed_by, subject, valid_from, action from netra.book_change
+            where book = 'price' and split_part(subject, ' ', 1) = $1 order by change_id desc limit 200`,
+    values: [model],
   };
 }

@@ -9,7 +9,7 @@ import Big from 'big.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../../server/agents/index.ts';
 import { generateSample, importUsage, type NamedQuery, type PlantedKind } from '../../../server/analytics/index.ts';
-import { rateUsage } from '../../../server/billing/index.ts';
+import { rateUsage, standardBook } from '../../../server/billing/index.ts';
 import { checkBooks, placeHold, readBalance, settleHold } from '../../../server/ledger/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { checkRunLog, requestCancel } from '../../../server/runs/index.ts';
@@ -152,7 +152,7 @@ describe('a model by configuration', () => {
     expect(calls.length).toBe(answered.length + 2);
     const costs = answered.map(({ prompt_tokens, completion_tokens }) => {
       const tokens = { input_tokens: prompt_tokens, cached_input_tokens: 0, output_tokens: completion_tokens };
-      return rateUsage({ model: 'gpt-4o', ...tokens, at: new Date() }).cost_micro;
+      return rateUsage({ model: 'gpt-4o', ...tokens, at: new Date() }, standardBook()).cost_micro;
     });
     const charged = only(events, 'credits_charged');
     const whole = charged.filter(({ data }) => data.usage?.estimated === undefined);

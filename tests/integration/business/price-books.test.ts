@@ -6,7 +6,7 @@
  */
 import { suite } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { keepPriceBook, rateUsage, readPriceBook } from '../../../server/billing/index.ts';
+import { keepPriceBook, rateUsage, readPriceBook, standardBook } from '../../../server/billing/index.ts';
 import { openLedger, type LedgerNode } from '../ledger-node.ts';
 
 const home = suite();
@@ -22,7 +22,7 @@ describe('price books', () => {
     const kept = await Promise.all(Array.from({ length: 4 }, () => keepPriceBook({ platform })));
     const at = new Date('2026-11-01T00:00:00Z');
     const call = { model: 'gpt-4o', input_tokens: 1, cached_input_tokens: 0, output_tokens: 1, at };
-    const version = rateUsage(call).price_book_version;
+    const version = rateUsage(call, standardBook()).price_book_version;
     expect(new Set(kept.map((each) => each.version))).toEqual(new Set([version]));
     const book = await readPriceBook({ platform, input: { version } });
     expect(book.version).toBe(version);

@@ -17,7 +17,7 @@ import {
   type PlantedKind,
   type Sample,
 } from '../../../server/analytics/index.ts';
-import { priceOf, rateUsage } from '../../../server/billing/index.ts';
+import { priceOf, rateUsage, standardBook } from '../../../server/billing/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { openAnalytics } from '../analytics-node.ts';
 
@@ -76,12 +76,12 @@ const found: Record<PlantedKind, () => Promise<{ subject: string | undefined; sa
       cached_input_tokens: 0,
       output_tokens: Number(row?.output_tokens),
     };
-    const smaller = rateUsage({ model: 'gpt-4o-mini', at: '2026-10-15', ...tokens });
+    const smaller = rateUsage({ model: 'gpt-4o-mini', at: '2026-10-15', ...tokens }, standardBook());
     return { subject: row?.feature, saving: new Big(row?.cost_usd ?? 0).minus(smaller.cost_usd) };
   },
   async cacheable_prefix() {
     const [row] = (await repeatedPrompts({ ctx, input: {} })).rows;
-    const price = priceOf(row?.model ?? '');
+    const price = priceOf(row?.model ?? '', new Date(), standardBook());
     const gain = new Big(price?.input_usd_mtok ?? 0).minus(price?.cached_input_usd_mtok ?? 0).div(1_000_000);
     return { subject: row?.feature, saving: gain.times(row?.cacheable_tokens_5min ?? 0) };
   },
@@ -93,7 +93,7 @@ const found: Record<PlantedKind, () => Promise<{ subject: string | undefined; sa
   async oversized_context() {
     const [row, ...more] = (await oversizedContext({ ctx, input: {} })).rows;
     expect(more).toEqual([]);
-    const price = new Big(priceOf(row?.model ?? '')?.input_usd_mtok ?? 0).div(1_000_000);
+    const price = new Big(priceOf(row?.model ?? '', new Date(), standardBook())?.input_usd_mtok ?? 0).div(1_000_000);
     return { subject: row?.feature, saving: price.times(row?.excess_input_tokens ?? 0) };
   },
   async paid_retries() {
