@@ -1,9 +1,7 @@
-import { Client } from 'pg';
-import { migrateUp, openLog } from '../server/platform/index.ts';
+import { openGrownDatabase } from './grown-database.ts';
 import { at, holdAndSettle, makeWallets } from './measure-holds.ts';
 import { openBenchPlatform } from './open-bench-platform.ts';
 import { inTurn, rate, type Pair } from './rate.ts';
-import { writeHistory } from './write-history.ts';
 
 const connections = 16;
 const wallets = 200;
@@ -36,34 +34,18 @@ interface GrownLedger {
   drop(): Promise<void>;
 }
 
-/** A database of its own in the same server, migrated, with that many transfers of a thousand each. */
 async function openLedgerWith(
-  { postgres_url, clickhouse_url }: { readonly postgres_url: string; readonly clickhouse_url: string },
+  urls: { readonly postgres_url: string; readonly clickhouse_url: string },
   name: string,
   stored: number,
 ): Promise<GrownLedger> {
-  await asOwner(postgres_url, `drop database if exists ${name} with (force)`, `create database ${name}`);
-  const url = new URL(postgres_url);
-  url.pathname = `/${name}`;
-  const urls = { postgres_url: url.toString(), clickhouse_url };
-  await migrateUp({ urls, log: openLog({ level: 'error' }) });
-  await writeHistory(urls.postgres_url, { orgs: Math.ceil(stored / 1_000), pairs: 500 });
-  const platform = await openBenchPlatform(urls.postgres_url, connections);
+  const database = await openGrownDatabase(urls, name, stored);
+  const platform = await openBenchPlatform(database.postgres_url, connections);
   return {
     ctxs: await makeWallets(platform, wallets),
     drop: async () => {
       await platform.close();
-      await asOwner(postgres_url, `drop database if exists ${name} with (force)`);
+      await database.drop();
     },
   };
-}
-
-async function asOwner(postgres_url: string, ...texts: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: postgres_url });
-  await client.connect();
-  try {
-    for (const text of texts) await client.query(text);
-  } finally {
-    await client.end();
-  }
 }

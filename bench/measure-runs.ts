@@ -1,4 +1,4 @@
-import { rate } from './rate.ts';
+import { quantile, rate } from './rate.ts';
 import type { BenchHouse } from './start-house.ts';
 import { SocketUser, type RunTimes } from './socket-user.ts';
 
@@ -20,21 +20,26 @@ export async function measureRuns(house: BenchHouse, { users, seconds }: RunLoad
   const sockets = await connectUsers(house, users);
   try {
     await drive(sockets, 2);
-    const started = performance.now();
-    const times = await drive(sockets, seconds);
-    const elapsed_s = (performance.now() - started) / 1000;
-    const first = times.map(({ first_event_ms }) => first_event_ms).toSorted((a, b) => a - b);
-    const complete = times.map(({ complete_ms }) => complete_ms).toSorted((a, b) => a - b);
-    return {
-      runs_per_second: times.length / elapsed_s,
-      first_event_p50_ms: quantile(first, 0.5),
-      first_event_p99_ms: quantile(first, 0.99),
-      complete_p50_ms: quantile(complete, 0.5),
-      complete_p99_ms: quantile(complete, 0.99),
-    };
+    return await runFor(sockets, seconds);
   } finally {
     for (const socket of sockets) socket.close();
   }
+}
+
+/** The same, by users who are connected. */
+export async function runFor(sockets: readonly SocketUser[], seconds: number): Promise<RunFigures> {
+  const started = performance.now();
+  const times = await drive(sockets, seconds);
+  const elapsed_s = (performance.now() - started) / 1000;
+  const first = times.map(({ first_event_ms }) => first_event_ms).toSorted((a, b) => a - b);
+  const complete = times.map(({ complete_ms }) => complete_ms).toSorted((a, b) => a - b);
+  return {
+    runs_per_second: times.length / elapsed_s,
+    first_event_p50_ms: quantile(first, 0.5),
+    first_event_p99_ms: quantile(first, 0.99),
+    complete_p50_ms: quantile(complete, 0.5),
+    complete_p99_ms: quantile(complete, 0.99),
+  };
 }
 
 export async function connectUsers(house: BenchHouse, users: number): Promise<SocketUser[]> {
@@ -55,8 +60,4 @@ async function drive(sockets: readonly SocketUser[], seconds: number): Promise<R
   };
   await Promise.all(sockets.map(loop));
   return times;
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
 }

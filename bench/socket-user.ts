@@ -10,6 +10,7 @@ interface Frame {
 }
 
 export interface RunTimes {
+  readonly run: string;
   readonly accepted_ms: number;
   /** From the frame that asked to the first event. */
   readonly first_event_ms: number;
@@ -25,6 +26,7 @@ export class SocketUser {
 
   private constructor(ws: WebSocket) {
     this.#ws = ws;
+    ws.setMaxListeners(0);
     ws.on('close', (code: number) => this.#onClose(code));
     ws.on('message', (data: Buffer) => this.#onFrame(JSON.parse(data.toString()) as Frame));
   }
@@ -48,21 +50,39 @@ export class SocketUser {
     const started = performance.now();
     let accepted_ms = 0;
     let first_event_ms = 0;
+    let run = '';
     return new Promise((resolve, reject) => {
       this.#onClose = (code) => reject(new Error(`closed with ${code}`));
       this.#onFrame = (frame) => {
         const elapsed_ms = performance.now() - started;
         if (frame.type === 'accepted') {
           accepted_ms = elapsed_ms;
-          this.#send({ type: 'subscribe', id: id + 1_000_000, run: frame.run, after: 0 });
+          run = frame.run ?? '';
+          this.#send({ type: 'subscribe', id: id + 1_000_000, run, after: 0 });
         } else if (frame.type === 'agent_started') {
           first_event_ms = elapsed_ms;
         } else if (frame.type === 'end') {
-          resolve({ accepted_ms, first_event_ms, complete_ms: elapsed_ms });
+          resolve({ run, accepted_ms, first_event_ms, complete_ms: elapsed_ms });
         } else if (frame.type === 'error' || frame.type === 'agent_failed') {
           reject(new Error(`${frame.code ?? frame.type}: ${frame.message ?? ''}`));
         }
       };
+      this.#send({ type: 'run', id, agent: 'rehearsal', input, idempotency_key: `${id}-${Math.random()}` });
+    });
+  }
+
+  /** Asks for a run and does not follow it: its id, once it is accepted. */
+  start(input: unknown): Promise<string> {
+    const id = this.#next;
+    this.#next += 1;
+    return new Promise((resolve, reject) => {
+      this.#ws.on('message', function accepted(this: WebSocket, data: Buffer) {
+        const frame = JSON.parse(data.toString()) as Frame;
+        if (frame.id !== id) return;
+        this.off('message', accepted);
+        if (frame.run === undefined) reject(new Error(`${frame.code ?? frame.type}: ${frame.message ?? ''}`));
+        else resolve(frame.run);
+      });
       this.#send({ type: 'run', id, agent: 'rehearsal', input, idempotency_key: `${id}-${Math.random()}` });
     });
   }

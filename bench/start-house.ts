@@ -7,6 +7,8 @@ export interface BenchHouse {
   readonly url: string;
   readonly ws: string;
   readonly pid: number;
+  /** What another server needs to be a node of this house. */
+  readonly env: Readonly<Record<string, string>>;
   readonly postgres_url: string;
   readonly clickhouse_url: string;
   /** A new organisation on the enterprise plan, and a token of its owner. */
@@ -16,7 +18,27 @@ export interface BenchHouse {
 
 export async function startHouse(): Promise<BenchHouse> {
   const stores = await openEmbeddedStores();
-  const { postgres_url, clickhouse_url } = stores;
+  const house = await serveHouse(stores).catch(async (error: unknown) => {
+    await stores.close();
+    throw error;
+  });
+  return {
+    ...house,
+    close: async () => {
+      await house.close();
+      await stores.close();
+    },
+  };
+}
+
+/** A server on stores that are there. */
+export async function serveHouse({
+  postgres_url,
+  clickhouse_url,
+}: {
+  readonly postgres_url: string;
+  readonly clickhouse_url: string;
+}): Promise<BenchHouse> {
   const env = {
     NETRA_POSTGRES_URL: postgres_url,
     NETRA_CLICKHOUSE_URL: clickhouse_url,
@@ -24,23 +46,8 @@ export async function startHouse(): Promise<BenchHouse> {
     NETRA_REHEARSAL: 'on',
     NETRA_LOG_LEVEL: 'warn',
   };
-  const server = await startServer({ env }).catch(async (error: unknown) => {
-    await stores.close();
-    throw error;
-  });
-  const { url, ws, pid } = server;
-  return {
-    url,
-    ws,
-    pid,
-    postgres_url,
-    clickhouse_url,
-    signUp: () => signUp(url),
-    close: async () => {
-      await server.stop();
-      await stores.close();
-    },
-  };
+  const { url, ws, pid, stop } = await startServer({ env });
+  return { url, ws, pid, env, postgres_url, clickhouse_url, signUp: () => signUp(url), close: stop };
 }
 
 async function signUp(url: string): Promise<Session> {

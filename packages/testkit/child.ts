@@ -17,11 +17,13 @@ const keptBytes = 256 * 1024;
 /** Starts `node` with `args` and waits for the JSON line of that `type`. Fails with its stderr if it exits before. */
 export async function startChild(options: {
   readonly args: readonly string[];
+  readonly cwd?: string;
   readonly env: NodeJS.ProcessEnv;
   readonly type: string;
   readonly deadline_ms: number;
 }): Promise<ReadyChild> {
-  const child = spawn(process.execPath, options.args, { env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const { args, cwd, env } = options;
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
   // Its end may come before ours: an EPIPE on a dead child's stdin says nothing new.
   child.stdin.on('error', () => {});
   let stderr = '';
