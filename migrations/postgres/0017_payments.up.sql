@@ -64,6 +64,9 @@ create table netra.credit_purchase (
 -- A notice names a purchase; whose it is must be one answer.
 create unique index credit_purchase_one on netra.credit_purchase (purchase_id);
 create index credit_purchase_list on netra.credit_purchase (org_id, created_at, purchase_id);
+-- What was paid is invoiced, for an organisation without a subscription too.
+create trigger invoices after insert or update of state on netra.credit_purchase
+  for each row when (new.state = 'paid') execute function netra.schedule_purchase();
 
 -- Money that came in (above zero) or went back (below). Append-only.
 create table netra.payment (

@@ -1,3 +1,5 @@
+drop function netra.explain_series(int);
+drop function netra.explain_invoices(uuid, int);
 drop function netra.explain_books(uuid, int);
 drop function netra.check_chain();
 drop function netra.check_seen_chain();

@@ -264,13 +264,159 @@ create function netra.explain_books(p_org uuid, p_limit int)
    order by n.invariant, n.since nulls last, n.version, n.fault
 $$;
 
+-- The rows at fault in one organisation's documents, as explain_books() tells them of its books.
+create function netra.explain_invoices(p_org uuid, p_limit int)
+  returns table (invariant text, fault text, place text, key jsonb, version bigint, since timestamptz, expected text,
+                 found text, "of" bigint)
+  language sql stable as $$
+  with document as (
+    select i.*, netra.hash_document(i) as says from netra.invoice i where i.org_id = p_org
+  ), line as (
+    select l.*, i.number, i.issued_at, i.invoice_id is null as stray,
+           coalesce(lag(l.line) over (partition by l.invoice_id order by l.line), 0) as prior,
+           k.invoice_id is not null as rounded, coalesce(k.net_usd, 0) as kept_net, coalesce(k.tax_usd, 0) as kept_tax
+      from netra.invoice_line l
+      left join document i using (org_id, invoice_id)
+      left join netra.rounding k on k.org_id = l.org_id and k.invoice_id = l.invoice_id and k.line = l.line
+     where l.org_id = p_org
+  ), priced as (
+    -- What the exact amount of a line follows from; null where nothing tells.
+    select l.*, case l.kind when 'overage' then l.amount_micro * 0.000001 * l.unit_usd
+                            when 'purchase' then case when l.net_usd > 0 then p.net_usd end
+                            when 'credit' then null else c.exact_usd end as source_usd
+      from line l
+      left join netra.subscription_charge c on c.org_id = p_org and c.charge_id = l.charge_id
+      left join netra.credit_purchase p on p.org_id = p_org and p.purchase_id = l.purchase_id
+  ), lines as (
+    select 'M5', f.fault, f.place, jsonb_build_object('invoice_id', l.invoice_id, 'number', l.number, 'line',
+           case f.fault when 'line_missing' then l.prior + 1 else l.line end), null::bigint, l.issued_at, f.expected, f.found
+      from priced l
+     cross join lateral (values
+       ('line_missing', 'netra.invoice_line', l.line > l.prior + 1, 'lines without a gap',
+        format('%s missing before line %s', l.line - l.prior - 1, l.line)),
+       ('line_altered', 'netra.invoice_line', l.kind <> 'credit' and l.net_usd <> netra.half_even(l.exact_usd),
+        format('net %s, the exact %s half-even', netra.half_even(l.exact_usd), trim_scale(l.exact_usd)),
+        format('net %s', l.net_usd)),
+       ('line_altered', 'netra.invoice_line', l.kind not in ('credit', 'purchase') and l.exact_tax_usd <> l.net_usd * l.tax_rate,
+        format('exact tax %s, net × rate', trim_scale(l.net_usd * l.tax_rate)),
+        format('exact tax %s', trim_scale(l.exact_tax_usd))),
+       ('line_altered', 'netra.invoice_line', l.kind not in ('credit', 'purchase') and l.tax_usd <> netra.half_even(l.exact_tax_usd),
+        format('tax %s, the exact %s half-even', netra.half_even(l.exact_tax_usd), trim_scale(l.exact_tax_usd)),
+        format('tax %s', l.tax_usd)),
+       ('line_altered', 'netra.invoice_line', l.exact_usd <> l.source_usd,
+        format('%s USD, as what it bills', trim_scale(l.source_usd)), format('%s USD', trim_scale(l.exact_usd))),
+       ('rounding_altered', 'netra.rounding', (l.exact_usd - l.net_usd, l.exact_tax_usd - l.tax_usd) <> (l.kept_net, l.kept_tax),
+        format('kept %s of net, %s of tax', trim_scale(l.exact_usd - l.net_usd), trim_scale(l.exact_tax_usd - l.tax_usd)),
+        case when l.rounded then format('kept %s of net, %s of tax', trim_scale(l.kept_net), trim_scale(l.kept_tax))
+             else 'no row' end)
+     ) f (fault, place, broken, expected, found)
+     where f.broken
+  ), strays as (
+    select 'M5', 'document_missing', 'netra.invoice', jsonb_build_object('invoice_id', n.invoice_id), null::bigint,
+           null::timestamptz, format('a document that these %s rows belong to', n.rows), 'no row'
+      from (select s.invoice_id, count(*) as rows
+              from (select l.invoice_id from line l where l.stray
+                    union all
+                    select k.invoice_id from netra.rounding k
+                     where k.org_id = p_org and not exists (select from document i where i.invoice_id = k.invoice_id)) s
+             group by 1) n
+  ), sums as (
+    select l.invoice_id, count(*) as lines, sum(l.net_usd) as net_usd, sum(l.tax_usd) as tax_usd,
+           coalesce(sum(l.net_usd + l.tax_usd) filter (where l.kind = 'purchase'), 0) as prepaid_usd
+      from line l group by 1
+  ), notes as (
+    select i.corrects, sum(i.total_usd) as total_usd from document i where i.corrects is not null group by 1
+  ), documents as (
+    select 'M5', f.fault, 'netra.invoice', jsonb_build_object('invoice_id', i.invoice_id, 'number', i.number),
+           null::bigint, i.issued_at, f.expected, f.found
+      from document i left join sums l using (invoice_id) left join notes n on n.corrects = i.invoice_id
+     cross join lateral (values
+       ('document_altered', i.hash <> i.says, format('the hash %s, as issued', left(encode(i.hash, 'hex'), 16)),
+        format('content with the hash %s', left(encode(i.says, 'hex'), 16))),
+       ('total_altered', (i.net_usd, i.tax_usd, i.total_usd, i.prepaid_usd, i.due_usd) is distinct from
+          (coalesce(l.net_usd, 0), coalesce(l.tax_usd, 0), coalesce(l.net_usd + l.tax_usd, 0),
+           coalesce(l.prepaid_usd, 0), coalesce(l.net_usd + l.tax_usd - l.prepaid_usd, 0)),
+        format('net %s, tax %s, paid before %s: the sums of its %s lines', coalesce(l.net_usd, 0),
+               coalesce(l.tax_usd, 0), coalesce(l.prepaid_usd, 0), coalesce(l.lines, 0)),
+        format('net %s, tax %s, total %s, paid before %s, due %s', i.net_usd, i.tax_usd, i.total_usd, i.prepaid_usd,
+               i.due_usd)),
+       ('credited_too_much', i.kind = 'invoice' and i.total_usd + coalesce(n.total_usd, 0) < 0, format('notes of at most %s', i.total_usd),
+        format('notes of %s', -n.total_usd)),
+       ('state_altered', i.kind = 'invoice' and i.total_usd + coalesce(n.total_usd, 0) >= 0
+          and (n.total_usd is not null and i.total_usd + n.total_usd = 0) <> (i.state = 'credited'),
+        format('credited = nothing left; %s are left', i.total_usd + coalesce(n.total_usd, 0)), i.state)
+     ) f (fault, broken, expected, found)
+     where f.broken
+  ), done as (
+    select max(s.invoiced_until) as until, max(s.invoiced_at) as at from netra.invoice_schedule s
+     where s.org_id = p_org and s.invoiced_at is not null
+  ), billed as (
+    select 'M5', case when b.what like 'billed of grant%' then 'overage_misbilled'
+                      when b.what like 'charge%' then 'charge_misbilled' else 'purchase_misbilled' end as fault,
+           case when b.what like 'billed of grant%' then 'netra.credit_grant'
+                when b.what like 'charge%' then 'netra.subscription_charge' else 'netra.credit_purchase' end,
+           jsonb_build_object(case when b.what like 'billed of grant%' then 'grant_id'
+                                   when b.what like 'charge%' then 'charge_id' else 'purchase_id' end,
+                              substring(b.what from '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')), null::bigint, d.at,
+           b.expected || case when b.what like 'billed of grant%' then ' micro-credits spent' else ' USD' end,
+           b.found || ' on documents'
+      from netra.check_seen_billed() b left join done d on true
+  ), fault (invariant, fault, place, key, version, since, expected, found) as (
+    select * from lines union all select * from strays union all select * from documents union all select * from billed
+  )
+  select n.invariant, n.fault, n.place, jsonb_build_object('org_id', p_org) || n.key, n.version, n.since, n.expected,
+         n.found, n.faults
+    from (select f.*, count(*) over (partition by f.fault) as faults,
+                 row_number() over (partition by f.fault order by f.since nulls last, f.key) as place_in
+            from fault f) n
+   where n.place_in <= p_limit
+   order by n.since nulls last, n.fault, n.key
+$$;
+
+-- The same of the series: numbers that were drawn and have no document, documents whose number was not drawn, counters
+-- that disagree. `since`: when the document before it was issued.
+create function netra.explain_series(p_limit int)
+  returns table (invariant text, fault text, place text, key jsonb, version bigint, since timestamptz, expected text,
+                 found text, "of" bigint)
+  language sql stable security definer set search_path = pg_catalog as $$
+  with pair as (
+    select coalesce(d.seller_id, i.seller_id) as seller_id, coalesce(d.kind, i.kind) as kind,
+           coalesce(d.serial, i.serial) as serial, d.number as drawn, i.number, i.org_id, i.invoice_id, i.issued_at,
+           max(i.issued_at) over (partition by coalesce(d.seller_id, i.seller_id), coalesce(d.kind, i.kind)
+                                  order by coalesce(d.serial, i.serial)) as last_at
+      from netra.drawn_number d full join netra.invoice i
+        on i.seller_id = d.seller_id and i.kind = d.kind and i.serial = d.serial
+  ), counter as (
+    select s.seller_id, k.kind, k.drawn, coalesce(max(p.serial), 0) as last, max(p.last_at) as last_at
+      from netra.seller s cross join lateral (values ('invoice', s.invoices), ('credit_note', s.credit_notes)) k (kind, drawn)
+      left join pair p on p.seller_id = s.seller_id and p.kind = k.kind
+     group by 1, 2, 3
+  ), fault (fault, place, key, since, expected, found) as (
+    select case when p.invoice_id is null then 'number_missing' else 'number_altered' end, 'netra.invoice',
+           jsonb_strip_nulls(jsonb_build_object('org_id', p.org_id, 'seller_id', p.seller_id, 'kind', p.kind,
+             'serial', p.serial, 'number', coalesce(p.drawn, p.number), 'invoice_id', p.invoice_id)), p.last_at,
+           coalesce('number ' || p.drawn, 'a number that was drawn'), coalesce('number ' || p.number, 'no document')
+      from pair p where p.drawn is distinct from p.number
+    union all
+    select 'series_altered', 'netra.seller', jsonb_build_object('seller_id', c.seller_id, 'kind', c.kind), c.last_at,
+           format('a counter at %s', c.last), format('a counter at %s', c.drawn)
+      from counter c where c.drawn <> c.last
+  )
+  select 'M5', n.fault, n.place, n.key, null::bigint, n.since, n.expected, n.found, n.faults
+    from (select f.*, count(*) over (partition by f.fault) as faults,
+                 row_number() over (partition by f.fault order by f.since nulls first, f.key) as place_in
+            from fault f) n
+   where n.place_in <= p_limit
+   order by n.since nulls first, n.fault, n.key
+$$;
+
 do $$
 declare
   v_function text;
 begin
   grant create on schema netra to netra_system;
   foreach v_function in array array['check_books()', 'check_run_holds()', 'check_run_log(int)', 'read_settled()',
-    'check_chain()'] loop
+    'check_chain()', 'explain_series(int)'] loop
     execute format('alter function netra.%s owner to netra_system', v_function);
     execute format('revoke execute on function netra.%s from public', v_function);
     execute format('grant execute on function netra.%s to netra_app, netra_system', v_function);
@@ -278,7 +424,9 @@ begin
   revoke create on schema netra from netra_system;
 end
 $$;
-revoke execute on function netra.explain_books(uuid, int), netra.check_seen_chain() from public;
-grant execute on function netra.explain_books(uuid, int), netra.check_seen_chain() to netra_app, netra_system;
+revoke execute on function netra.explain_books(uuid, int), netra.explain_invoices(uuid, int), netra.check_seen_chain()
+  from public;
+grant execute on function netra.explain_books(uuid, int), netra.explain_invoices(uuid, int), netra.check_seen_chain()
+  to netra_app, netra_system;
 -- What they ask for, in a tenant, is netra_app's own.
 grant execute on function netra.check_seen_run_holds() to netra_app;

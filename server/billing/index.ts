@@ -11,6 +11,8 @@ export { standardBook, type PriceList } from './standard-book.ts';
 export {
   checkInvoices,
   creditInvoice,
+  examineInvoices,
+  faultsOfInvoices,
   findInvoices,
   importTaxRates,
   issueDueInvoices,

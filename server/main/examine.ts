@@ -1,6 +1,6 @@
 import { NetraError } from '@netra/contract';
 import { checkSettled } from '../analytics/index.ts';
-import { checkInvoices, examinePriceBooks } from '../billing/index.ts';
+import { examineInvoices, examinePriceBooks } from '../billing/index.ts';
 import { examineBooks } from '../ledger/index.ts';
 import type { Fault, Platform } from '../platform/index.ts';
 import { examineRunLog } from '../runs/index.ts';
@@ -21,7 +21,7 @@ export async function examine(platform: Platform, org_id: string | undefined): P
   const input = { org_id };
   const books = await examineBooks({ platform, input });
   const settled = await checkSettled({ platform, input });
-  const invoices = (await checkInvoices({ platform })).filter((each) => org_id === undefined || each.org_id === org_id);
+  const invoices = await examineInvoices({ platform, input });
   const log = await examineRunLog({ platform, input });
   const prices = await examinePriceBooks({ platform });
   return [
@@ -31,7 +31,7 @@ export async function examine(platform: Platform, org_id: string | undefined): P
       breaches: settled.breaches,
       faults: settled.faults,
     },
-    { invariants: 'M5 the invoices', breaches: invoices, faults: [] },
+    { invariants: 'M5 the invoices', ...invoices },
     { invariants: 'R1, R2 the run log', ...log },
     { invariants: 'the kept price books', breaches: [], faults: prices },
   ];

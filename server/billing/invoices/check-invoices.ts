@@ -1,5 +1,5 @@
 import type { Postgres } from '../../platform/index.ts';
-import { checkInvoicesStatement, type InvoiceBreachRow } from './sql/invoices.ts';
+import { checkInvoicesStatement, type InvoiceBreachRow } from './sql/examination.ts';
 
 /** M5 over every organisation, read-only. None = the lines are the totals, and the totals the ledger. */
 export async function checkInvoices({

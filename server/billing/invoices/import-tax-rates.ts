@@ -13,12 +13,25 @@ const row = z.object({
   name: z.string().trim().min(1).max(40),
   eu: z.enum(['yes', 'no']),
 });
-const rows = z.array(row).min(1).max(10_000);
+/** Columns that a file may leave out: who says so, and when somebody compared it with the law. */
+const evidence = z.object({
+  source: z
+    .string()
+    .trim()
+    .max(200)
+    .optional()
+    .transform((text) => text || 'imported'),
+  checked_on: z
+    .union([z.iso.date(), z.literal('')])
+    .optional()
+    .transform((text) => text || null),
+});
+const rows = z.array(row.extend(evidence.shape)).min(1).max(10_000);
 const columns = Object.keys(row.shape);
 
 /**
- * For operators: adds dated rates from CSV with the columns country, valid_from, percent, name, eu (yes or no); all or
- * none. Returns how many were new. Throws `invalid_request` that names what is wrong, and `conflict` for another rate
+ * For operators: adds dated rates from CSV with the columns country, valid_from, percent, name, eu (yes or no) and, where
+ * given, source and checked_on; all or none. Returns how many were new or changed. Throws `invalid_request` that names what is wrong, and `conflict` for another rate
  * from a date that has begun.
  */
 export async function importTaxRates({

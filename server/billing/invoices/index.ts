@@ -1,6 +1,8 @@
 export { checkInvoices } from './check-invoices.ts';
 export { creditInvoice } from './credit-invoice.ts';
+export { examineInvoices } from './examine-invoices.ts';
 export { findInvoices, type FindInvoicesInput } from './find-invoices.ts';
+export { faultsOfInvoices } from './how-to-mend.ts';
 export { importTaxRates } from './import-tax-rates.ts';
 export { issueDueInvoices } from './issue-due-invoices.ts';
 export { issueInvoices } from './issue-invoices.ts';

@@ -17,7 +17,14 @@ export const tax: AdminCommand = {
     if (verb === 'list' && file === undefined) {
       const rates = await withHouse(values, ({ platform }) => listTaxRates({ platform }));
       printAnswer(values.json, { rates }, () =>
-        rates.map((r) => `${r.country} ${r.valid_from} ${r.rate} ${r.name}${r.eu ? ' (EU)' : ''}\n`).join(''),
+        rates
+          .map(
+            (r) =>
+              `${r.country} ${r.valid_from} ${r.rate} ${r.name}${r.eu ? ' (EU)' : ''}, ${
+                r.checked_on === null ? 'NOT CHECKED' : `checked on ${r.checked_on}`
+              }: ${r.source}\n`,
+          )
+          .join(''),
       );
       return 0;
     }

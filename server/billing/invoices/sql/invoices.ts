@@ -168,18 +168,3 @@ export function findInvoicesStatement(
     values: [number, org_id, state, limit],
   };
 }
-
-export interface InvoiceBreachRow {
-  readonly org_id: string;
-  readonly invariant: 'M5';
-  readonly what: string;
-  readonly expected: string;
-  readonly found: string;
-}
-
-export function checkInvoicesStatement(): Statement {
-  return {
-    text: 'select org_id, invariant, what, expected, found from netra.check_invoices() order by 1, 3',
-    values: [],
-  };
-}

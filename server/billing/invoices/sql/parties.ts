@@ -72,11 +72,16 @@ export interface TaxRateRow {
   readonly rate: string;
   readonly name: string;
   readonly eu: boolean;
+  /** Who says so. */
+  readonly source: string;
+  /** When somebody compared it with the law; null = nobody has. */
+  readonly checked_on: string | null;
 }
 
 export function listTaxRatesStatement(): Statement {
   return {
-    text: `select country, to_char(valid_from, 'YYYY-MM-DD') as valid_from, rate::text as rate, name, eu
+    text: `select country, to_char(valid_from, 'YYYY-MM-DD') as valid_from, rate::text as rate, name, eu, source,
+                  to_char(checked_on, 'YYYY-MM-DD') as checked_on
              from netra.tax_rate order by country, tax_rate.valid_from`,
     values: [],
   };

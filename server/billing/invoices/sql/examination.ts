@@ -1,0 +1,55 @@
+import type { Statement } from '../../../platform/index.ts';
+
+export interface InvoiceBreachRow {
+  readonly org_id: string;
+  readonly invariant: 'M5';
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
+/** M5 over all organisations, and the series of numbers. */
+export function checkInvoicesStatement(): Statement {
+  return {
+    text: 'select org_id, invariant, what, expected, found from netra.check_invoices() order by 1, 3',
+    values: [],
+  };
+}
+
+/** M5 over what the caller sees: the tenant that the transaction has entered. */
+export function checkSeenInvoicesStatement(): Statement {
+  return {
+    text: 'select org_id, invariant, what, expected, found from netra.check_seen_invoices() order by 1, 3',
+    values: [],
+  };
+}
+
+export function enterOrgStatement(org_id: string): Statement {
+  return { text: 'select netra.enter_org($1)', values: [org_id] };
+}
+
+export interface InvoiceFaultRow {
+  readonly invariant: string;
+  readonly fault: string;
+  readonly place: string;
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly since: Date | null;
+  readonly expected: string;
+  readonly found: string;
+  readonly of: bigint;
+}
+
+/** Rows at fault in the documents of the organisation that the transaction has entered; `limit` of each kind. */
+export function explainInvoicesStatement(org_id: string, limit: number): Statement {
+  return {
+    text: `select invariant, fault, place, key, since, expected, found, "of" from netra.explain_invoices($1, $2)`,
+    values: [org_id, limit],
+  };
+}
+
+export function explainSeriesStatement(limit: number): Statement {
+  return {
+    text: 'select invariant, fault, place, key, since, expected, found, "of" from netra.explain_series($1)',
+    values: [limit],
+  };
+}
