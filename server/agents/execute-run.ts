@@ -15,6 +15,8 @@ export interface Execution {
   readonly claim: Claim;
   /** Aborts when the run is to be left: cancelled, drained, or the lease lost. The reason says which. */
   readonly signal: AbortSignal;
+  /** Aborts when the node goes away: the run is left before its next step. */
+  readonly leaving?: AbortSignal | undefined;
 }
 
 /**
@@ -22,9 +24,9 @@ export interface Execution {
  * event, unless it is not this worker's to end: fenced, draining, or the database gone; then it throws what happened
  * and leaves the run to the next claim. What is in the log is never done again (R2).
  */
-export async function executeRun({ platform, claim, signal }: Execution): Promise<void> {
+export async function executeRun({ platform, claim, signal, leaving }: Execution): Promise<void> {
   const journal = await openJournal({ platform, claim });
-  const scope = openScope(platform, claim, journal, signal);
+  const scope = openScope({ platform, claim, signal, leaving }, journal);
   if (scope instanceof NetraError) return await endUnstartable(journal, scope);
   try {
     signal.throwIfAborted();
@@ -38,7 +40,7 @@ export async function executeRun({ platform, claim, signal }: Execution): Promis
 }
 
 /** Or why this run cannot be executed: an agent or model that is gone, an input that does not fit. */
-function openScope(platform: Platform, claim: Claim, journal: Journal, signal: AbortSignal): RunScope | NetraError {
+function openScope({ platform, claim, signal, leaving }: Execution, journal: Journal): RunScope | NetraError {
   try {
     const agent = findAgent(claim.agent, platform.config);
     const conversation = new Conversation(agent, claim.input);
@@ -53,6 +55,7 @@ function openScope(platform: Platform, claim: Claim, journal: Journal, signal: A
       conversation,
       writer: writeEvents(journal),
       signal,
+      leaving,
     };
   } catch (error) {
     if (error instanceof NetraError) return error;

@@ -16,6 +16,8 @@ export interface RunScope {
   readonly writer: EventWriter;
   /** Aborts on cancel, deadline, drain, a lost lease or a failed append; its reason says which. */
   readonly signal: AbortSignal;
+  /** Aborts when the node goes away: to be left between steps, with everything written. */
+  readonly leaving?: AbortSignal | undefined;
 }
 
 /** Adds events to the conversation and sends them on their way to the log: one may never happen without the other. */

@@ -16,6 +16,7 @@ export async function takeSteps(scope: RunScope): Promise<string | null> {
   const { conversation, agent } = scope;
   for (let wrong_steps = 0; ;) {
     scope.signal.throwIfAborted();
+    if (scope.leaving?.aborted) return await leave(scope, scope.leaving);
     if (conversation.steps >= agent.bounds.max_steps) {
       throw new ModelFailure(`the agent was not done after ${agent.bounds.max_steps} steps`, false);
     }
@@ -36,4 +37,10 @@ export async function takeSteps(scope: RunScope): Promise<string | null> {
       throw new ModelFailure(`the model’s tool calls were wrong ${max_wrong_steps} times in a row`, false);
     }
   }
+}
+
+/** What was done is written first: the worker that goes on must not do it, or pay for it, again (R2). */
+async function leave({ writer }: RunScope, leaving: AbortSignal): Promise<never> {
+  await writer.flush();
+  throw leaving.reason;
 }

@@ -38,8 +38,8 @@ export interface HttpOptions {
 declare module 'fastify' {
   interface FastifyInstance {
     netra: Required<HttpOptions>;
-    /** Ends each open event stream: they would else keep a closing server open. */
-    eventStreams: Set<() => void>;
+    /** Ends each open event stream, which would else keep a closing server open; its reader waits before it comes back. */
+    eventStreams: Set<(retry_ms: number) => void>;
   }
   interface FastifyRequest {
     /** Set by `route`: a `Ctx`, or a `PublicCtx` where nobody has signed in. */
@@ -51,6 +51,8 @@ export type NetraApp = FastifyInstance;
 
 /** JSON bodies are small; uploads state their own limit. */
 const maxBody_bytes = 1024 * 1024;
+/** Readers of a node that goes away come back within so long; each node that stays takes a thousand a second. */
+const maxSpread_ms = 5_000;
 const asyncApi = asyncApiDocument();
 const defaultPublicLimit: PublicLimit = { max: 1200, window_ms: 60_000 };
 
@@ -67,14 +69,18 @@ export async function createHttp(options: HttpOptions): Promise<NetraApp> {
     keepAliveTimeout: 72_000,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',
+    // A request that came in while we close is answered: the last one on its connection.
+    return503OnClosing: false,
     genReqId: (request) => traceIdOf(header(request.headers['traceparent'])),
     ...answerErrors.beforeRouting(options.platform),
   });
   app.server.headersTimeout = 20_000;
   app.decorate('netra', { publicLimit: defaultPublicLimit, ...options });
-  app.decorate('eventStreams', new Set<() => void>());
+  app.decorate('eventStreams', new Set<(retry_ms: number) => void>());
   app.addHook('preClose', async () => {
-    for (const end of app.eventStreams) end();
+    // Not all at once: they all turn to the nodes that stay.
+    const spread_ms = Math.min(maxSpread_ms, app.eventStreams.size);
+    for (const end of app.eventStreams) end(Math.ceil(options.platform.random() * spread_ms));
   });
   app.decorateRequest('netra_ctx');
   app.setValidatorCompiler(validatorCompiler);

@@ -46,9 +46,11 @@ export function openEventStream(reply: FastifyReply, headers: Readonly<Record<st
   heartbeat.unref();
   const { eventStreams } = reply.server;
   const end = (): void => void raw.end();
-  eventStreams.add(end);
+  // An EventSource waits so long before it asks again (HTML §9.2.6).
+  const leave = (retry_ms: number): void => void raw.end(`retry: ${retry_ms}\n\n`);
+  eventStreams.add(leave);
   raw.on('close', () => {
-    eventStreams.delete(end);
+    eventStreams.delete(leave);
     clearInterval(heartbeat);
     gone.abort();
   });

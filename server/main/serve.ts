@@ -1,11 +1,12 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { admitRun, executeRun } from '../agents/index.ts';
 import { keepPriceBook } from '../billing/index.ts';
 import { compatRoutes } from '../compat/index.ts';
-import { createHttp } from '../http/index.ts';
+import { createHttp, type Probes } from '../http/index.ts';
 import { routes } from '../http/routes/index.ts';
 import * as plans from '../plans/index.ts';
-import type { Shutdown } from '../platform/index.ts';
+import { postgresUrlFor, type Shutdown } from '../platform/index.ts';
 import { giveApproval, listenToHints, requestCancel, tailRun } from '../runs/index.ts';
 import { startSender } from '../webhooks/index.ts';
 import { createWorker } from '../work/index.ts';
@@ -13,6 +14,7 @@ import { attachWebSocket } from '../ws/index.ts';
 import { compose, type ComposeOptions } from './compose.ts';
 import { sayConfig } from './say-config.ts';
 import { startJobs } from './start-jobs.ts';
+import { watchStores, type StoresStanding } from './watch-stores.ts';
 
 export interface ServeOptions extends ComposeOptions {
   /** Gets a closer for each thing that is opened, in the order of opening. */
@@ -30,16 +32,23 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   const worker = createWorker({
     platform,
     capacity: config.capacity,
-    execute: (claim, signal) => executeRun({ platform, claim, signal }),
+    execute: (claim, signal, leaving) => executeRun({ platform, claim, signal, leaving }),
   });
+  const stores = watchStores({ platform, app_url: postgresUrlFor('app', urls) });
+  shutdown.add('store watch', () => stores.stop());
   let serving = false;
+  const draining = (): boolean => shutdown.signal.aborted;
   const app = await createHttp({
     platform,
     accounts,
     plans,
     routes: [...routes({ accounts }), ...compatRoutes],
     origins: config.cors_origins,
-    probes: { started: () => true, ready: () => serving && !shutdown.signal.aborted },
+    probes: {
+      started: () => true,
+      readiness: () => readinessOf(serving && !draining(), stores.standing),
+      draining,
+    },
   });
   const sockets = attachWebSocket({
     server: app.server,
@@ -56,14 +65,25 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   shutdown.add('webhooks', () => sender.stop());
   shutdown.add('http', () => app.close());
   worker.start();
-  // Together: runs are handed over while sockets are told to come back, both within the one drain time.
+  // Together: runs are handed over while sockets are told to come back, both within the one drain time. Requests are
+  // still taken meanwhile, for at least as long as a balancer needs to notice.
   shutdown.add('runs and sockets', async () => {
-    await Promise.all([worker.drain(config.drain_ms), sockets.close(config.drain_ms)]);
+    await Promise.all([
+      worker.drain(config.drain_ms),
+      sockets.close(config.drain_ms, config.drain_notice_ms),
+      setTimeout(config.drain_notice_ms),
+    ]);
   });
   await app.listen({ host: config.host, port: config.port });
   serving = true;
   const url = addressOf(config.host, app.server.address() as AddressInfo);
   return { url, ws: `${url.replace(/^http/, 'ws')}/v1/ws` };
+}
+
+/** A store that all nodes share takes none of them out of the balancer: there would be none left. */
+function readinessOf(open: boolean, stores: StoresStanding): ReturnType<Probes['readiness']> {
+  if (!open || stores === 'cut_off') return { serve: false, word: 'not ready' };
+  return { serve: true, word: stores };
 }
 
 /** Where this process listens; NETRA_PUBLIC_URL is what a proxy in front of it says. */

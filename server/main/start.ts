@@ -12,7 +12,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: commonOptions });
   const config = configFrom(values);
   const log = openLog({ level: config.log_level });
-  const shutdown = openShutdown({ log, timeout_ms: config.drain_ms + closing_ms });
+  const shutdown = openShutdown({ log, timeout_ms: Math.max(config.drain_ms, config.drain_notice_ms) + closing_ms });
   try {
     const stores = await openMigratedStores(config, log);
     shutdown.add('stores', () => stores.stop());

@@ -67,6 +67,7 @@ export const configSchema = z.object({
   NETRA_LEASE_MS: whole(200, 600_000, 4_000),
   NETRA_MAX_ATTEMPTS: whole(1, 100, 5),
   NETRA_DRAIN_MS: whole(0, 600_000, 10_000),
+  NETRA_DRAIN_NOTICE_MS: whole(0, 600_000, 0),
   NETRA_OUTGOING_LOOPBACK: z.enum(['on', 'off']).default('off'),
 });
 

@@ -53,6 +53,8 @@ export interface Config {
   readonly lease_ms: number;
   readonly max_attempts: number;
   readonly drain_ms: number;
+  /** How long a draining node still takes requests: until the balancer has noticed what /readyz says. */
+  readonly drain_notice_ms: number;
   /** Requests to addresses that tenants chose may go to this machine, and by http. */
   readonly outgoing_loopback: boolean;
   /** Where each key came from, for `netra config check`. */
@@ -208,6 +210,7 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     lease_ms: settings.NETRA_LEASE_MS,
     max_attempts: settings.NETRA_MAX_ATTEMPTS,
     drain_ms: settings.NETRA_DRAIN_MS,
+    drain_notice_ms: settings.NETRA_DRAIN_NOTICE_MS,
     outgoing_loopback: settings.NETRA_OUTGOING_LOOPBACK === 'on',
     sources: Object.freeze(sources),
     settings: Object.freeze(settings),

@@ -12,9 +12,10 @@ export interface WorkerOptions {
   readonly capacity: number;
   /**
    * Works on a run until it has ended, is parked, or `signal` aborts. The reason is a RunCancelled, or a NetraError
-   * `deadline_exceeded` (end the run), `draining` or `fenced` (leave it). Throwing gives the run back to the queue.
+   * `deadline_exceeded` (end the run), `draining` or `fenced` (leave it). Once `leaving` aborts it may throw its reason
+   * wherever that breaks nothing off. Throwing gives the run back to the queue.
    */
-  readonly execute: (claim: Claim, signal: AbortSignal) => Promise<void>;
+  readonly execute: (claim: Claim, signal: AbortSignal, leaving: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -26,7 +27,10 @@ export interface Worker extends LocalWorker {
   start(): void;
   /** Takes a claimed run, if there is room. */
   offer(claim: Claim): boolean;
-  /** Takes nothing more, waits up to `wait_ms` for runs to end, then hands the rest back to the queue. */
+  /**
+   * Takes nothing more, and hands its runs back to the queue: each at its next step, whatever is in the middle of one
+   * after `wait_ms`.
+   */
   drain(wait_ms: number): Promise<void>;
   /** drain without waiting. */
   stop(): Promise<void>;
@@ -45,6 +49,8 @@ class RunWorker implements Worker {
   readonly #options: WorkerOptions;
   readonly #counts: WorkCounts;
   readonly #runs = new Map<string, HeldRun>();
+  /** Of these, the ones that others wait behind. */
+  readonly #followed = new Set<string>();
   #reserved = 0;
   #open = false;
   #queue: ClaimQueue | null = null;
@@ -80,6 +86,11 @@ class RunWorker implements Worker {
   }
 
   reserve(): Seat | null {
+    // A free place belongs to who stands in line, or one organisation's admissions would overtake another's queue.
+    return this.#queue?.backlog === true ? null : this.#seat();
+  }
+
+  #seat(): Seat | null {
     if (this.#room <= 0) return null;
     this.#reserved += 1;
     const leave = (): void => {
@@ -95,7 +106,7 @@ class RunWorker implements Worker {
   }
 
   offer(claim: Claim): boolean {
-    const seat = this.reserve();
+    const seat = this.#seat();
     seat?.take(claim);
     return seat !== null;
   }
@@ -108,11 +119,16 @@ class RunWorker implements Worker {
     this.#queue?.wake();
   }
 
+  followed(run_id: string): void {
+    if (this.#runs.has(run_id)) this.#followed.add(run_id);
+  }
+
   async drain(wait_ms: number): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     const node = nodeOf(this.#options.platform);
     if (node.worker === this) node.worker = null;
+    for (const run of this.#runs.values()) run.leave();
     await this.#queue?.stop();
     await this.#whenEmpty(wait_ms);
     for (const run of this.#runs.values()) run.abort(new NetraError('draining', 'This node is going away'));
@@ -131,10 +147,14 @@ class RunWorker implements Worker {
     const run = new HeldRun({ platform, claim, execute, counts: this.#counts });
     // The same run can come back while its lost predecessor still unwinds here; the newer one is ours.
     this.#runs.set(claim.run_id, run);
+    // Seated before the drain began, or claimed by the last look.
+    if (!this.#open) run.leave();
     void run.done.then(() => {
       if (this.#runs.get(claim.run_id) === run) this.#runs.delete(claim.run_id);
       if (this.#runs.size === 0) this.#empty?.();
-      this.#queue?.roomMade();
+      // What waited may have others behind it, which nobody here has heard of.
+      if (this.#followed.delete(claim.run_id) || claim.hold_id === null) this.#queue?.wake();
+      else this.#queue?.roomMade();
     });
   }
 

@@ -7,7 +7,7 @@ import type { WorkCounts } from './work-counts.ts';
 export interface HeldRunOptions {
   readonly platform: Platform;
   readonly claim: Claim;
-  readonly execute: (claim: Claim, signal: AbortSignal) => Promise<void>;
+  readonly execute: (claim: Claim, signal: AbortSignal, leaving: AbortSignal) => Promise<void>;
   readonly counts: WorkCounts;
 }
 
@@ -25,6 +25,7 @@ export class HeldRun {
   readonly done: Promise<void>;
   readonly #options: HeldRunOptions;
   readonly #stop = new AbortController();
+  readonly #leaving = new AbortController();
   /** Resolves when the run was ended over the head of its executor, which may never return. */
   readonly #ended = Promise.withResolvers<void>();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -42,6 +43,11 @@ export class HeldRun {
   get writable(): boolean {
     const standing = this.#journal?.standing ?? 'open';
     return standing === 'open';
+  }
+
+  /** Asks the run to leave between two steps: nothing that has begun is broken off, or paid twice. */
+  leave(): void {
+    this.#leaving.abort(new NetraError('draining', 'This node is going away'));
   }
 
   /** Tells the run to stop; the first reason counts. */
@@ -77,7 +83,7 @@ export class HeldRun {
     let failure: unknown = null;
     try {
       if (claim.attempt > platform.config.max_attempts) await this.#endCrashLoop();
-      else await Promise.race([execute(claim, this.#stop.signal), this.#ended.promise]);
+      else await Promise.race([execute(claim, this.#stop.signal, this.#leaving.signal), this.#ended.promise]);
     } catch (error) {
       failure = error;
     }
@@ -99,8 +105,7 @@ export class HeldRun {
       return;
     }
     if (claim.attempt > platform.config.max_attempts && failure === null) return;
-    const reason: unknown = this.#stop.signal.reason;
-    const given_back = reason instanceof NetraError && reason.code === 'draining';
+    const given_back = isDraining(this.#stop.signal.reason) || isDraining(failure);
     if (!given_back) {
       counts.failed();
       platform.log.error({ run_id: claim.run_id, attempt: claim.attempt, err: failure }, 'run given back');
@@ -140,6 +145,10 @@ export class HeldRun {
     timer.unref();
     this.#timers.push(timer);
   }
+}
+
+function isDraining(reason: unknown): boolean {
+  return reason instanceof NetraError && reason.code === 'draining';
 }
 
 function outOfTime(): NetraError {

@@ -28,10 +28,10 @@ export interface WebSocketOptions {
 
 export interface WebSocketSurface {
   /**
-   * Refuses new sockets, tells the open ones to come back elsewhere (`drain`), closes those still there after
-   * `drain_ms` with 4010, and ends.
+   * Refuses new sockets, tells the open ones to come back elsewhere (`drain`) from `notice_ms` on, when balancers know
+   * of it, and closes those still there after `drain_ms` with 4010.
    */
-  close(drain_ms: number): Promise<void>;
+  close(drain_ms: number, notice_ms?: number): Promise<void>;
 }
 
 /** Serves the protocol of docs/PROTOCOL.md at /v1/ws of `server`. */
@@ -57,10 +57,10 @@ export function attachWebSocket(options: WebSocketOptions): WebSocketSurface {
   server.on('upgrade', onUpgrade);
   const stopSweep = startSweep(hub);
   return {
-    async close(drain_ms) {
+    async close(drain_ms, notice_ms = 0) {
       hub.draining = true;
-      await drain(hub, drain_ms);
-      server.off('upgrade', onUpgrade);
+      // Upgrades are refused as long as the server takes connections.
+      await drain(hub, drain_ms, notice_ms);
       stopSweep();
       sockets.close();
     },
@@ -113,11 +113,11 @@ const comeBacks_ms = 1;
 /** What a client may take to leave beyond its part of the jitter. */
 const leave_ms = 1000;
 
-async function drain(hub: Hub, drain_ms: number): Promise<void> {
+async function drain(hub: Hub, drain_ms: number, notice_ms: number): Promise<void> {
   // Spread over as long as it takes: all at once would fall upon the nodes that stay.
   const jitter_ms = Math.min(Math.floor(drain_ms / 2), Math.ceil(hub.connections.size / comeBacks_ms));
-  for (const connection of hub.connections.values()) connection.send({ type: 'drain', after_ms: 0, jitter_ms });
-  await untilEmpty(hub, Math.min(drain_ms, jitter_ms + leave_ms));
+  for (const connection of hub.connections.values()) connection.send({ type: 'drain', after_ms: notice_ms, jitter_ms });
+  await untilEmpty(hub, notice_ms + Math.min(drain_ms, jitter_ms + leave_ms));
   for (const connection of hub.connections.values()) connection.close(closeCodes.draining, 'draining');
   await untilEmpty(hub, Math.min(drain_ms, leave_ms));
   for (const connection of hub.connections.values()) connection.ws.terminate();
