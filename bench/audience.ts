@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { subprotocol } from '@netra/contract';
 import { startChild } from '@netra/testkit/processes';
@@ -42,22 +40,6 @@ export async function socketIo(): Promise<Audience> {
       ws.send('40');
     });
   return { pid, join, close: stop };
-}
-
-/** Milliseconds of CPU that the process has used, in the kernel's clock ticks of 10 ms (proc(5)). */
-export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-/** Resident memory of a process (proc(5); ps where there is no /proc). */
-export function residentKilobytes(pid: number): number {
-  try {
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-  } catch {
-    return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }));
-  }
 }
 
 async function start(program: string): Promise<{ url: string; pid: number; stop(): Promise<void> }> {

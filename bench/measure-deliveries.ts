@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
-import { bareWs, cpuMs, ours, socketIo, type Audience } from './audience.ts';
+import { bareWs, ours, socketIo, type Audience } from './audience.ts';
 import { joinMany } from './measure-idle-sockets.ts';
+import { cpuMs } from './process-figures.ts';
 import type { BenchHouse } from './start-house.ts';
 
 /** Microseconds of server CPU for each event that reached a socket. */

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
-import { residentKilobytes, type Audience } from './audience.ts';
+import type { Audience } from './audience.ts';
+import { residentKilobytes } from './process-figures.ts';
 
 /** KB of the server process's memory for each idle, signed-in socket. */
 export async function measureIdleSockets(audience: Audience, sockets: number): Promise<number> {

@@ -2,6 +2,7 @@ import { measureAppends } from './measure-appends.ts';
 import { measureGrowth } from './measure-growth.ts';
 import { measureHolds } from './measure-holds.ts';
 import { bareWs, ours as ourSockets, socketIo } from './audience.ts';
+import { measureCosts } from './measure-costs.ts';
 import { measureDeliveries } from './measure-deliveries.ts';
 import { measureIdleSockets } from './measure-idle-sockets.ts';
 import { measureIngest } from './measure-ingest.ts';
@@ -99,6 +100,20 @@ export const sections: Readonly<Record<string, Section>> = {
       yield { name: `asked → first event p50, ${at}`, unit: 'ms', ours: figures.first_event_p50_ms };
       yield { name: `asked → first event p99, ${at}`, unit: 'ms', ours: figures.first_event_p99_ms };
       yield { name: `asked → complete p50, ${at}`, unit: 'ms', ours: figures.complete_p50_ms };
+    }
+  },
+
+  async *costs(house, { seconds }) {
+    const costs = await measureCosts(house, { users: 50, seconds });
+    for (const [name, unit, ours] of [
+      ['CPU of the server', 'ms', costs.server_cpu_ms],
+      ['CPU of PostgreSQL', 'ms', costs.postgres_cpu_ms],
+      ['commits', '', costs.commits],
+      ['write-ahead log', 'KB', costs.wal_kb],
+      ['stored', 'KB', costs.stored_kb],
+      ['events', '', costs.events],
+    ] as const) {
+      yield { name: `a two-step run costs: ${name}`, unit, ours };
     }
   },
 

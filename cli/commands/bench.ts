@@ -9,7 +9,7 @@ export function benchCommand(): Command {
     .description('measure, each figure beside its floor in the same run')
     .option('--json', 'one JSON line on stdout')
     .option('--short', 'a minute instead of five: to see that it runs, not for figures')
-    .option('--only <sections>', 'some of sockets, streams, log, ledger, growth, ingest, runs, peers; by commas')
+    .option('--only <sections>', 'some of sockets, streams, log, ledger, growth, ingest, runs, costs, peers; by commas')
     .action(async (options: { readonly json?: boolean; readonly short?: boolean; readonly only?: string }) => {
       const flags = [
         ...(options.json === true ? ['--json'] : []),
