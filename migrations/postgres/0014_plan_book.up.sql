@@ -736,7 +736,7 @@ create or replace function netra.orgs_due(p_limit int) returns table (org_id uui
 $$;
 
 -- Subscriptions that there are owe their current period: the plan that it began on, as its grant names it, and the
--- upgrades since, as their grants tell them.
+-- upgrades since, as their grants tell them. (One that brought no credits has left no trace: it owes nothing more.)
 do $$
 declare
   v_table text;
@@ -746,43 +746,57 @@ begin
     execute format('alter table netra.%I no force row level security', v_table);
   end loop;
 
-  with upgrade as (
+  with told as (
     select g.*, regexp_match(g.reason, '^upgrade from (\S+) to (\S+), ([0-9.]+) of ([0-9.]+) seconds left$') as said
       from netra.credit_grant g where g.source = 'upgrade'
+  ), upgrade as (
+    select t.*, row_number() over (partition by t.org_id, t.subscription_id order by t.effective_at) as place
+      from told t
+      join netra.subscription s on s.org_id = t.org_id and s.subscription_id = t.subscription_id
+       and s.period_start = t.period_start and s.ended_at is null
+     where t.said is not null
   ), entry as (
     select s.*, coalesce(
         (select split_part(g.reason, ' plan, period ', 1) from netra.credit_grant g
           where g.org_id = s.org_id and g.source = 'plan' and g.subscription_id = s.subscription_id
             and g.period_start = s.period_start),
         (select u.said[1] from upgrade u
-          where u.org_id = s.org_id and u.subscription_id = s.subscription_id and u.period_start = s.period_start
-          order by u.effective_at limit 1),
+          where u.org_id = s.org_id and u.subscription_id = s.subscription_id and u.place = 1),
         s.plan_id) as entry_plan_id
       from netra.subscription s where s.ended_at is null
-  ), base as (
-    select e.*, case when e.entry_plan_id = e.plan_id then e.plan_valid_from
-                     else (netra.plan_in_force(e.entry_plan_id, e.period_start)).valid_from end as entry_valid_from
+  -- The dated rows that the period has been on, in their order: an edit of a plan never changed the one it was on.
+  ), stay as (
+    select e.org_id, e.subscription_id, 0::bigint as place, e.entry_plan_id as plan_id,
+           case when e.period_index = 0 then e.created_at else e.period_start end as since, null::text[] as said
       from entry e
+    union all
+    select u.org_id, u.subscription_id, u.place, u.said[2], u.effective_at, u.said from upgrade u
+  ), dated as (
+    select t.*, p.valid_from, p.price_usd,
+           lag(p.plan_id) over sub as from_plan_id, lag(p.price_usd) over sub as from_price_usd
+      from stay t
+      join netra.subscription s on s.org_id = t.org_id and s.subscription_id = t.subscription_id
+     cross join lateral (
+       select q.plan_id, q.valid_from, q.price_usd from netra.plan q
+        where q.plan_id = t.plan_id
+          and q.valid_from <= case when q.plan_id = s.plan_id then s.plan_valid_from else t.since end
+        order by q.valid_from desc limit 1) p
+    window sub as (partition by t.org_id, t.subscription_id order by t.place)
   )
   insert into netra.subscription_charge (org_id, subscription_id, period_index, period_start, period_end, plan_id,
     plan_valid_from, kind, exact_usd, description)
-  select b.org_id, b.subscription_id, b.period_index, b.period_start, b.period_end, p.plan_id, p.valid_from, 'base',
-         p.price_usd, format('%s plan, %s to %s', p.plan_id, to_char(b.period_start at time zone 'UTC', 'YYYY-MM-DD'),
-                             to_char(b.period_end at time zone 'UTC', 'YYYY-MM-DD'))
-    from base b join netra.plan p on p.plan_id = b.entry_plan_id and p.valid_from = b.entry_valid_from
-  union all
-  select s.org_id, s.subscription_id, s.period_index, s.period_start, s.period_end, new.plan_id,
-         case when new.plan_id = s.plan_id then s.plan_valid_from else new.valid_from end, 'upgrade',
-         trim_scale(round(((new.price_usd - old.price_usd) * u.said[3]::numeric)::numeric(60, 30)
-                          / u.said[4]::numeric, 20)),
-         format('upgrade from %s to %s, %s of %s seconds', u.said[1], u.said[2], trim_scale(u.said[3]::numeric),
-                trim_scale(u.said[4]::numeric))
-    from upgrade u
-    join netra.subscription s on s.org_id = u.org_id and s.subscription_id = u.subscription_id
-     and s.period_start = u.period_start and s.ended_at is null
-   cross join lateral netra.plan_in_force(u.said[1], u.effective_at) old
-   cross join lateral netra.plan_in_force(u.said[2], u.effective_at) new
-   where u.said is not null;
+  select s.org_id, s.subscription_id, s.period_index, s.period_start, s.period_end, d.plan_id, d.valid_from,
+         case when d.place = 0 then 'base' else 'upgrade' end,
+         case when d.place = 0 then d.price_usd
+              else trim_scale(round(((d.price_usd - d.from_price_usd) * d.said[3]::numeric)::numeric(60, 30)
+                                    / d.said[4]::numeric, 20)) end,
+         case when d.place = 0 then format('%s plan, %s to %s', d.plan_id,
+                to_char(s.period_start at time zone 'UTC', 'YYYY-MM-DD'),
+                to_char(s.period_end at time zone 'UTC', 'YYYY-MM-DD'))
+              else format('upgrade from %s to %s, %s of %s seconds', d.from_plan_id, d.plan_id,
+                trim_scale(d.said[3]::numeric), trim_scale(d.said[4]::numeric)) end
+    from dated d
+    join netra.subscription s on s.org_id = d.org_id and s.subscription_id = d.subscription_id;
 
   foreach v_table in array array['subscription', 'subscription_charge', 'credit_grant'] loop
     execute format('alter table netra.%I force row level security', v_table);

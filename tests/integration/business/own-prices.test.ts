@@ -50,7 +50,7 @@ const input = async (model: string, days = 0): Promise<string | undefined> =>
   priceOf(model, at(days), await elsewhere())?.input_usd_mtok;
 
 describe("an installation's own prices", () => {
-  // Planted bug that turns it red: overlayKind() that leaves the published prices in.
+  // Planted bug that turns it red: priceListWith() that answers the published book.
   it('rate own models with tiers and all kinds, corrected prices, and the rest as published', async () => {
     const text = csv(
       'ours,llama-x,input,2026-01-01,,0.5',
