@@ -14,10 +14,13 @@ export interface RedisServer {
   close(): Promise<void>;
 }
 
-/** Starts a Redis on a free loopback port, with nothing on disk. Finds redis-server, or installs it where it may. */
-export async function openRedisServer(): Promise<RedisServer> {
+/**
+ * Starts a Redis on a loopback port, a free one if none is named, with nothing on disk. Finds redis-server, or installs
+ * it where it may.
+ */
+export async function openRedisServer(options: { readonly port?: number } = {}): Promise<RedisServer> {
   const program = findRedisServer() ?? installRedisServer();
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const data = await mkdtemp(join(tmpdir(), 'netra-redis-'));
   // The shell lives as long as our end of its stdin, so Redis goes even if this process is killed.
   const script = '"$@" >/dev/null & pid=$!; echo $pid; cat >/dev/null; kill $pid; wait $pid';

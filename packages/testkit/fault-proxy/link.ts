@@ -29,6 +29,7 @@ export class Link {
   #wake: (() => void) | null = null;
   #ended = false;
   #passed_bytes = 0;
+  #touched = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -37,6 +38,11 @@ export class Link {
   /** Bytes that have got through. */
   get passed_bytes(): number {
     return this.#passed_bytes;
+  }
+
+  /** Chunks that came to a toxic. */
+  get touched(): number {
+    return this.#touched;
   }
 
   /** Runs until both ends are done with this direction. Never rejects. */
@@ -81,6 +87,7 @@ export class Link {
   }
 
   async #pass({ chunk, came_ms }: Waiting): Promise<void> {
+    if (this.#options.toxics().length > 0) this.#touched += 1;
     await this.#delay(came_ms);
     await this.#standStill();
     const limit = this.#toxic('limit_data');

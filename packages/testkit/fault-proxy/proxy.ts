@@ -25,6 +25,8 @@ export interface ProxyCounts {
   /** Connections that the proxy itself ended: disabled, reset, timed out, over their limit. */
   readonly cut: number;
   readonly bytes: number;
+  /** Chunks that came to a toxic: delayed, held, sliced or dropped. */
+  readonly touched: number;
 }
 
 /** A TCP proxy whose faults come and go while connections are open. */
@@ -60,7 +62,8 @@ export class FaultProxy {
 
   get counts(): ProxyCounts {
     const bytes = this.#links.reduce((sum, link) => sum + link.passed_bytes, 0);
-    return { opened: this.#opened, cut: this.#cut, bytes };
+    const touched = this.#links.reduce((sum, link) => sum + link.touched, 0);
+    return { opened: this.#opened, cut: this.#cut, bytes, touched };
   }
 
   /** Listens where it did before, or on any free port of the address it was given. */
