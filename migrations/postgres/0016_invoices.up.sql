@@ -477,11 +477,13 @@ begin
             -- The same sum may have gone from one agent to another only where something was refunded.
             or exists (select from netra.hold_grant r
                         where r.org_id = p_org and r.grant_id = g.grant_id and r.refunded_micro > 0))
-  ), used as (
-    select n.grant_id, coalesce(h.agent, 'other') as agent, sum(r.spent_micro - r.refunded_micro) as micro
-      from line n join netra.hold_grant r on r.org_id = p_org and r.grant_id = n.grant_id
-      join netra.hold h on h.org_id = p_org and h.hold_id = r.hold_id
-     group by 1, 2
+  ), used as materialized (
+    -- Grant by grant: the planner does not know how few they are.
+    select n.grant_id, r.agent, r.micro
+      from line n cross join lateral (
+        select coalesce(h.agent, 'other') as agent, sum(k.spent_micro - k.refunded_micro) as micro
+          from netra.hold_grant k join netra.hold h on h.org_id = k.org_id and h.hold_id = k.hold_id
+         where k.org_id = p_org and k.grant_id = n.grant_id group by 1) r
   )
   select n.at, u.agent, n.grant_id, n.usd_credit, (u.micro - coalesce(b.micro, 0))::bigint, x.rate, x.name, x.note
     from used u join line n using (grant_id) left join billed b on b.grant_id = u.grant_id and b.agent = u.agent
