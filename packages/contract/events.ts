@@ -25,16 +25,20 @@ const restarts = z.literal(true).optional();
 
 const tokens = z.number().int().nonnegative();
 
-/** The model call that a charge is for, as the provider counted it and the price book rated it. */
+/** The model call that a charge is for, as the provider counted it and the prices in force rated it. */
 const modelUsage = z.object({
   model: z.string(),
   input_tokens: tokens,
   cached_input_tokens: tokens,
+  cache_write_tokens: tokens.optional(),
   output_tokens: tokens,
+  reasoning_tokens: tokens.optional(),
   cost_usd: z.string(),
   price_book: z.string(),
-  /** The answer broke off before the provider said its count: counted by what was received. */
+  /** The provider gave no count, or none that can be: counted by what was sent and received. */
   estimated: z.literal(true).optional(),
+  /** What came was no whole answer; the call was made again, or the run ended. */
+  broken_off: z.literal(true).optional(),
 });
 export type ModelUsage = z.infer<typeof modelUsage>;
 

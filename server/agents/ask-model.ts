@@ -2,6 +2,7 @@ import type { LanguageModelV4CallOptions } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callModel, type Answer } from './call-model.ts';
+import type { Received } from './call-tokens.ts';
 import { chargeAnswer, chargeBroken, growHold, type Ceiling } from './charge-model.ts';
 import { max_broken_answers } from './define-agent.ts';
 import { isLeftToOthers } from './end-run.ts';
@@ -22,26 +23,26 @@ export async function askModel(scope: RunScope): Promise<Answer | null> {
   for (let attempt = 1; ; attempt += 1) {
     const ceiling = await growHold(scope);
     if (ceiling === 'over_budget') return null;
-    const received = { bytes: 0 };
+    const received: Received = { bytes: 0, usage: null };
     const answer = await streamAnswer(scope, received).catch(async (error: unknown) => {
-      await chargeFailure(scope, ceiling, received.bytes, error);
+      await chargeFailure(scope, ceiling, received, error);
       await waitToRetry(scope, attempt, error);
       return null;
     });
     if (answer === null) continue;
-    await chargeAnswer(scope, ceiling, answer);
+    await chargeAnswer(scope, ceiling, received);
     return answer;
   }
 }
 
 /** What a failed call has cost. Throws what is not the model's doing. */
-async function chargeFailure(scope: RunScope, ceiling: Ceiling, bytes: number, error: unknown): Promise<void> {
+async function chargeFailure(scope: RunScope, ceiling: Ceiling, received: Received, error: unknown): Promise<void> {
   const { signal } = scope;
   // Ours, from the log.
   if (error instanceof NetraError && !signal.aborted) throw error;
   // The worker that goes on makes this call again, and charges it.
   if (isLeftToOthers(signal.reason)) signal.throwIfAborted();
-  await chargeBroken(scope, ceiling, bytes);
+  await chargeBroken(scope, ceiling, received);
   signal.throwIfAborted();
 }
 
@@ -56,7 +57,7 @@ async function waitToRetry(scope: RunScope, attempt: number, error: unknown): Pr
   await sleep(backoff_ms, undefined, { signal: scope.signal });
 }
 
-async function streamAnswer(scope: RunScope, received: { bytes: number }): Promise<Answer> {
+async function streamAnswer(scope: RunScope, received: Received): Promise<Answer> {
   const resumer = resumeText(scope.conversation.partial());
   const answer = await callModel({
     model: scope.model,
@@ -65,9 +66,7 @@ async function streamAnswer(scope: RunScope, received: { bytes: number }): Promi
       say(scope, resumer.push(kind, delta));
       return scope.writer.ready();
     },
-    onReceived(bytes) {
-      received.bytes += bytes;
-    },
+    received,
   });
   say(scope, resumer.end());
   return answer;

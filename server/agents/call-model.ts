@@ -1,4 +1,5 @@
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Usage } from '@ai-sdk/provider';
+import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
+import type { Received } from './call-tokens.ts';
 import type { TextKind } from './conversation.ts';
 import { ModelFailure } from './model-failure.ts';
 
@@ -12,7 +13,6 @@ export interface RawCall {
 export interface Answer {
   readonly text: string;
   readonly calls: readonly RawCall[];
-  readonly usage: LanguageModelV4Usage;
 }
 
 export interface ModelCall {
@@ -20,20 +20,20 @@ export interface ModelCall {
   readonly options: LanguageModelV4CallOptions;
   /** Gets each delta as it comes; the model is read on when it resolves. */
   onText(kind: TextKind, delta: string): Promise<void> | void;
-  /** Hears of all that the model says as it comes, the inputs of its tool calls as well. */
-  onReceived(bytes: number): void;
+  /** Counts all that the model says as it comes, the inputs of its tool calls as well; told also where it fails. */
+  readonly received: Received;
 }
 
 /** Calls in one answer; more would be one append and one burst of work out of proportion. */
 const max_calls = 32;
 
 /** One streamed model call. Throws `ModelFailure`, or the provider's own error. */
-export async function callModel({ model, options, onText, onReceived }: ModelCall): Promise<Answer> {
+export async function callModel({ model, options, onText, received }: ModelCall): Promise<Answer> {
   const { stream } = await model.doStream(options);
   const calls: RawCall[] = [];
   let text = '';
   for await (const part of stream) {
-    if ('delta' in part) onReceived(Buffer.byteLength(part.delta));
+    if ('delta' in part) received.bytes += Buffer.byteLength(part.delta);
     options.abortSignal?.throwIfAborted();
     if (part.type === 'reasoning-delta') {
       if (part.delta !== '') await onText('agent_thinking', part.delta);
@@ -47,8 +47,9 @@ export async function callModel({ model, options, onText, onReceived }: ModelCal
     } else if (part.type === 'error') {
       throw part.error;
     } else if (part.type === 'finish') {
+      received.usage = part.usage;
       checkFinish(part.finishReason.unified);
-      return { text, calls, usage: part.usage };
+      return { text, calls };
     }
   }
   throw new ModelFailure('the model stopped in the middle of its answer', true);

@@ -1,24 +1,18 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
-import { currentPrices, priceOf, rateUsage, type PriceList, type RatedUsage } from '../billing/index.ts';
+import { currentPrices, priceOf, rateUsage, type PriceList } from '../billing/index.ts';
 import { captureHold } from '../ledger/index.ts';
 import { oneRow } from '../platform/index.ts';
-import type { Answer } from './call-model.ts';
+import { mostItCosts, tokensOf, type MostTokens, type Received } from './call-tokens.ts';
 import { ModelFailure } from './model-failure.ts';
 import { say, type RunScope } from './run-scope.ts';
 import { growHoldStatement, type GrownRow } from './sql/grow-hold.ts';
-
-interface Tokens {
-  readonly input_tokens: number;
-  readonly cached_input_tokens: number;
-  readonly output_tokens: number;
-}
 
 /**
  * What the hold covers of the next model call, and the prices by which it does: the call is charged by them, also if
  * others come into force before it has ended. Null where a call costs nothing.
  */
-export type Ceiling = (Tokens & { readonly prices: PriceList; readonly at: Date }) | null;
+export type Ceiling = (MostTokens & { readonly prices: PriceList; readonly at: Date }) | null;
 
 /**
  * Reserves the most that the next model call can cost: its prompt counted high, its output at the limit that the call
@@ -39,14 +33,14 @@ export async function growHold(scope: RunScope): Promise<Ceiling | 'over_budget'
     prices,
     at,
     input_tokens: countHigh(conversation.prompt(), agent.tools),
-    cached_input_tokens: 0,
     output_tokens: agent.bounds.max_output_tokens,
   };
   if (ceiling.input_tokens > agent.bounds.max_prompt_tokens) {
     throw new ModelFailure(`the conversation has outgrown ${agent.bounds.max_prompt_tokens} tokens`, false);
   }
   const { org_id, hold_id, fee_micro } = claim;
-  const ceiling_micro = rate(scope, ceiling, ceiling).cost_micro;
+  const most = { input_tokens: ceiling.input_tokens, output_tokens: ceiling.output_tokens };
+  const ceiling_micro = mostItCosts(model.modelId, most, prices, at);
   const max_micro = credits === 'observe' ? null : budget.max_micro;
   const statement = growHoldStatement({ org_id, hold_id, fee_micro, ceiling_micro, max_micro, credits });
   const hold = oneRow(await ctx.platform.postgres.call<GrownRow>(statement));
@@ -56,48 +50,50 @@ export async function growHold(scope: RunScope): Promise<Ceiling | 'over_budget'
 }
 
 /**
- * Charges what the call really cost and writes it into the log. A worker that died between the charge and the log makes
- * the call again: the key charges the organisation once, the second call is ours to pay.
+ * Charges what the call cost and writes it into the log. A worker that died between the charge and the log makes the
+ * call again: the key charges the organisation once, the second call is ours to pay.
  */
-export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, answer: Answer): Promise<void> {
+export async function chargeAnswer(scope: RunScope, ceiling: Ceiling, received: Received): Promise<void> {
   if (ceiling === null) return;
   const { conversation, claim } = scope;
   // A worker that died after it had recorded the charge, and before the answer: the call was made again, not the charge.
   const recorded = conversation.charged_step === conversation.steps;
-  const key = `${claim.run_id}/model/${conversation.steps}`;
-  const charge = await capture(scope, ceiling, tokensOf(answer, ceiling), key);
+  const charge = await capture(scope, ceiling, received, `${claim.run_id}/model/${conversation.steps}`);
   if (charge !== null && !recorded) say(scope, [{ type: 'credits_charged', data: charge }]);
 }
 
-/**
- * Charges an answer that broke off. The provider has worked and will bill it, but its count was to come last: so the
- * prompt and what was received are counted as a tokenizer would on average, four bytes a token, never beyond the ceiling.
- */
-export async function chargeBroken(scope: RunScope, ceiling: Ceiling, received_bytes: number): Promise<void> {
-  if (ceiling === null || received_bytes === 0) return;
-  const { conversation, claim, agent } = scope;
-  const asked_bytes = bytesOf(conversation.prompt()) + bytesOf(agent.tools);
-  const tokens = {
-    input_tokens: Math.min(ceiling.input_tokens, Math.ceil(asked_bytes / 4)),
-    cached_input_tokens: 0,
-    output_tokens: Math.min(ceiling.output_tokens, Math.ceil(received_bytes / 4)),
-  };
-  const charge = await capture(scope, ceiling, tokens, `${claim.run_id}/broken/${conversation.broken}`);
+/** Charges an answer that broke off, or was no answer: the provider has worked and will bill it. */
+export async function chargeBroken(scope: RunScope, ceiling: Ceiling, received: Received): Promise<void> {
+  if (ceiling === null || (received.bytes === 0 && received.usage === null)) return;
+  const { conversation, claim } = scope;
+  const charge = await capture(scope, ceiling, received, `${claim.run_id}/broken/${conversation.broken}`);
   if (charge === null) return;
-  say(scope, [{ type: 'credits_charged', data: { ...charge, usage: { ...charge.usage, estimated: true } } }]);
+  say(scope, [{ type: 'credits_charged', data: { ...charge, usage: { ...charge.usage, broken_off: true } } }]);
 }
 
 /** Charges the hold; the event's data, or null where an earlier worker has charged another amount under this key. */
-async function capture(scope: RunScope, ceiling: NonNullable<Ceiling>, tokens: Tokens, key: string) {
-  const { ctx, claim, model } = scope;
-  const { cost_micro: amount_micro, cost_usd, price_book_version: price_book } = rate(scope, ceiling, tokens);
+async function capture(scope: RunScope, ceiling: NonNullable<Ceiling>, received: Received, key: string) {
+  const { ctx, claim, model, conversation, agent } = scope;
+  const asked_bytes = bytesOf(conversation.prompt()) + bytesOf(agent.tools);
+  const tokens = tokensOf(received, asked_bytes, ceiling);
+  const rated = rateUsage({ model: model.modelId, ...tokens, at: ceiling.at }, ceiling.prices);
+  const { cost_micro: amount_micro, cost_usd, price_book_version: price_book } = rated;
   const reason = `model ${model.modelId}`;
   const beyond = ctx.platform.config.credits === 'observe' ? 'observe' : 'plan';
   const input = { hold_id: claim.hold_id, amount_micro, reason, key, model: model.modelId, beyond } as const;
   const captured = await once(() => captureHold({ ctx, input }));
   if (captured === null) return null;
-  const usage = { model: model.modelId, ...tokens, cost_usd, price_book };
+  const usage = { model: model.modelId, ...written(tokens), cost_usd, price_book };
   return { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}`, usage };
+}
+
+/** As the log has them: the rarer parts only where there are some. */
+function written({ cache_write_tokens, reasoning_tokens, ...tokens }: ReturnType<typeof tokensOf>) {
+  return {
+    ...tokens,
+    ...(cache_write_tokens === 0 ? {} : { cache_write_tokens }),
+    ...(reasoning_tokens === 0 ? {} : { reasoning_tokens }),
+  };
 }
 
 /** Runs a movement; null if an earlier worker has moved another amount under this key. */
@@ -108,21 +104,6 @@ async function once<T>(move: () => Promise<T>): Promise<T | null> {
     if (error instanceof NetraError && error.code === 'idempotency_key_reused') return null;
     throw error;
   }
-}
-
-function rate({ model }: RunScope, { prices, at }: NonNullable<Ceiling>, tokens: Tokens): RatedUsage {
-  const { input_tokens, cached_input_tokens, output_tokens } = tokens;
-  return rateUsage({ model: model.modelId, input_tokens, cached_input_tokens, output_tokens, at }, prices);
-}
-
-/** What the provider counted; where it says nothing, what was reserved. */
-function tokensOf({ usage }: Answer, ceiling: Tokens): Tokens {
-  const { inputTokens, outputTokens } = usage;
-  return {
-    input_tokens: inputTokens.total ?? ceiling.input_tokens,
-    cached_input_tokens: inputTokens.cacheRead ?? 0,
-    output_tokens: outputTokens.total ?? ceiling.output_tokens,
-  };
 }
 
 /** Tokens that no tokenizer in use exceeds on text and JSON: one for two bytes, and a few for each message's frame. */

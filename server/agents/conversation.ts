@@ -39,7 +39,7 @@ export class Conversation {
   readonly charged: ModelUsage[] = [];
   /** The last step whose charge is recorded. */
   charged_step = -1;
-  /** Model calls whose answer broke off, and was charged by what had come of it. */
+  /** Model calls whose answer broke off, and was charged as far as it had come. */
   broken = 0;
   readonly budget = new Budget();
   #done: LanguageModelV4Message[] = [];
@@ -79,7 +79,7 @@ export class Conversation {
       case 'credits_charged':
         if (event.data.usage === undefined) return;
         this.charged.push(event.data.usage);
-        if (event.data.usage.estimated === true) this.broken += 1;
+        if (event.data.usage.broken_off === true) this.broken += 1;
         else this.charged_step = this.steps;
         return;
       case 'approval_requested':

@@ -56,10 +56,10 @@ export async function abandonRun(scope: RunScope, journal: Journal, thrown: unkn
 /** The run's own model calls, as its log has them: they are the organisation's LLM usage as well. */
 function usageRows({ ctx, claim, conversation }: RunScope): OutboxRow[] {
   const { run_id, user_id, agent } = claim;
-  return conversation.charged.map(({ estimated, ...usage }) => ({
+  return conversation.charged.map(({ broken_off, ...usage }) => ({
     event_id: ctx.platform.ids.uuid(),
     kind: 'usage',
-    payload: { run_id, user_id, agent, ...usage, ...(estimated ? { status: 'error', error: 'broken off' } : {}) },
+    payload: { run_id, user_id, agent, ...usage, ...(broken_off ? { status: 'error', error: 'broken off' } : {}) },
   }));
 }
 

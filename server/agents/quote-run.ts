@@ -1,6 +1,7 @@
 import { NetraError } from '@netra/contract';
-import { currentPrices, priceOf, rateUsage, type PriceList } from '../billing/index.ts';
+import { currentPrices, priceOf, type PriceList } from '../billing/index.ts';
 import { oneRow, type Ctx } from '../platform/index.ts';
+import { mostItCosts } from './call-tokens.ts';
 import { max_broken_answers, type Agent } from './define-agent.ts';
 import { builtinAgents } from './find-agent.ts';
 import { modelNameFor } from './models/choose-model.ts';
@@ -88,12 +89,8 @@ function basisOf(has_price: boolean, { past_runs: runs }: QuoteRow): RunQuote['b
 /** The most that one call of the model costs by the prices in force; null if it has no price. */
 function ceilingOf({ bounds }: Agent, model: string, at: Date, prices: PriceList): bigint | null {
   if (priceOf(model, at, prices) === null) return null;
-  const tokens = {
-    input_tokens: bounds.max_prompt_tokens,
-    cached_input_tokens: 0,
-    output_tokens: bounds.max_output_tokens,
-  };
-  return rateUsage({ model, ...tokens, at }, prices).cost_micro;
+  const most = { input_tokens: bounds.max_prompt_tokens, output_tokens: bounds.max_output_tokens };
+  return mostItCosts(model, most, prices, at);
 }
 
 function canPay({ balance_micro, line_micro, cap_left_micro }: QuoteRow, amount_micro: bigint): boolean {

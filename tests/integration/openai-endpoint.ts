@@ -23,8 +23,22 @@ const chatRequest = z.object({
 });
 type ChatRequest = z.infer<typeof chatRequest>;
 
-/** What an answer of the endpoint does instead of answering. */
-export type Fault = 'status 500' | 'status 401' | 'cut off' | 'wrong call';
+/** What an answer of the endpoint does instead of answering, or what it says of its tokens in place of their number. */
+export type Fault = 'status 500' | 'status 401' | 'cut off' | 'wrong call' | 'filtered' | keyof typeof miscounts;
+
+/** How gateways get usage wrong; `to the limit` is right, of an answer as long as it may be. */
+const miscounts = {
+  'no usage': () => undefined,
+  'empty usage': () => ({}),
+  'zero usage': () => ({ prompt_tokens: 0, completion_tokens: 0 }),
+  'negative usage': () => ({ prompt_tokens: -7, completion_tokens: -7 }),
+  'broken usage': () => ({ prompt_tokens: 1.5, completion_tokens: 1e15 }),
+  'to the limit': (right: Tokens, { max_tokens = 0 }: ChatRequest) => ({ ...right, completion_tokens: max_tokens }),
+  'beyond the limit': (right: Tokens, { max_tokens = 0 }: ChatRequest) => ({
+    ...right,
+    completion_tokens: 100 * max_tokens,
+  }),
+} as const;
 
 /** A language model served the way OpenAI-compatible servers do: chat completions, streamed, with tokens counted. */
 export interface Endpoint {
@@ -116,9 +130,12 @@ async function answer(
     place += 1;
   }
   const usage = { prompt_tokens: Math.ceil(body.length / 4), completion_tokens: Math.ceil(said.length / 4) };
-  const finish_reason = finishReason.unified === 'tool-calls' ? 'tool_calls' : 'stop';
+  const usual = finishReason.unified === 'tool-calls' ? 'tool_calls' : 'stop';
+  const finish_reason = fault === 'filtered' ? 'content_filter' : usual;
   send([{ index: 0, delta: {}, finish_reason }]);
-  send([], { usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } });
+  const told =
+    fault !== undefined && fault in miscounts ? miscounts[fault as keyof typeof miscounts](usage, request) : usage;
+  send([], { usage: told });
   response.end('data: [DONE]\n\n');
   return usage;
 }

@@ -155,10 +155,10 @@ describe('a model by configuration', () => {
       return rateUsage({ model: 'gpt-4o', ...tokens, at: new Date() }, standardBook()).cost_micro;
     });
     const charged = only(events, 'credits_charged');
-    const whole = charged.filter(({ data }) => data.usage?.estimated === undefined);
+    const whole = charged.filter(({ data }) => data.usage?.broken_off === undefined);
     expect(whole.map(({ data }) => BigInt(data.amount_micro))).toEqual(costs);
     // Planted bug: an `askModel` without `chargeFailure`. The provider bills the answer that broke off all the same.
-    const broken = charged.filter(({ data }) => data.usage?.estimated === true);
+    const broken = charged.filter(({ data }) => data.usage?.broken_off === true);
     expect(broken).toHaveLength(1);
     expect(broken[0]?.data.usage?.output_tokens).toBeGreaterThan(0);
     const broken_micro = BigInt(broken[0]?.data.amount_micro ?? 0);
