@@ -48,6 +48,7 @@ async function openRuns(platform: Platform, runs: number): Promise<Journal[]> {
   nodeOf(platform).worker = {
     reserve: () => ({ take: (claim) => void seated.set(claim.run_id, claim), leave: () => undefined }),
     cancelRequested: () => undefined,
+    followed: () => undefined,
     queued: () => undefined,
   };
   return Promise.all(

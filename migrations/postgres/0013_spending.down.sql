@@ -1,74 +1,4 @@
 -- breaking: forgets the caps, and a node that sends a run's cap cannot admit
-drop function netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
-  uuid, bigint, text);
-create function netra.admit_run(
-  p_org uuid, p_user text, p_role text, p_run uuid, p_thread uuid, p_new_thread boolean, p_message uuid, p_hold uuid,
-  p_agent text, p_model text, p_input jsonb, p_model_micro bigint, p_key text, p_hash text, p_node text,
-  p_lease_ms int, p_token uuid
-) returns table (
-  run_id uuid, thread_id uuid, replayed boolean, state text, at timestamptz, hold_id uuid, fee_micro bigint,
-  held_micro bigint, deadline_at timestamptz, deadline_in_ms int
-)
-  language plpgsql as $$
-declare
-  v_known netra.run;
-  v_terms netra.plan_terms;
-  v_fee_micro bigint;
-  v_deadline_at timestamptz;
-begin
-  perform netra.enter_org(p_org);
-  -- One admission of an organisation at a time: two could each see the last free place. In memory, and only this
-  -- organisation waits.
-  perform pg_advisory_xact_lock(1936, hashtext(p_org::text));
-  select * into v_known from netra.run r where r.org_id = p_org and r.idempotency_key = p_key;
-  if found then
-    if v_known.request_hash <> p_hash then
-      perform netra.refuse('idempotency_key_reused', 'This key was used to start another run.',
-        jsonb_build_object('run', v_known.run_id));
-    end if;
-    return query select v_known.run_id, v_known.thread_id, true, v_known.state, v_known.created_at, v_known.hold_id,
-      v_known.fee_micro, null::bigint, v_known.deadline_at, null::int;
-    return;
-  end if;
-
-  v_terms := netra.plan_of(p_org);
-  perform netra.check_limits(p_org, p_agent, v_terms);
-  v_fee_micro := netra.agent_fee_of(p_agent);
-  if v_fee_micro is null or p_model is null then
-    perform netra.refuse('not_found', format('There is no agent %L.', p_agent), jsonb_build_object('agent', p_agent));
-  end if;
-  perform netra.place_hold(p_org, p_hold, v_fee_micro + p_model_micro, 'run', p_agent, p_run, 'run/' || p_run);
-
-  if not p_new_thread
-    and not exists (select from netra.thread t where t.org_id = p_org and t.thread_id = p_thread) then
-    perform netra.refuse('not_found', 'There is no such thread.', jsonb_build_object('thread', p_thread));
-  end if;
-  if p_node is not null then
-    v_deadline_at := now() + v_terms.seconds_run * interval '1 second';
-  end if;
-  with thread as (
-    insert into netra.thread (org_id, thread_id, user_id) select p_org, p_thread, p_user where p_new_thread
-  ), message as (
-    insert into netra.message (org_id, thread_id, message_id, run_id, author, content)
-    values (p_org, p_thread, p_message, p_run, 'user', p_input)
-  )
-  insert into netra.run (org_id, run_id, thread_id, user_id, role, agent, model, input, state, priority, last_seq,
-    attempt, lease_token, lease_node, lease_until, hold_id, fee_micro, seconds_max, deadline_at, idempotency_key,
-    request_hash)
-  values (p_org, p_run, p_thread, p_user, p_role, p_agent, p_model, p_input,
-    case when p_node is null then 'queued' else 'running' end, v_terms.priority, 1,
-    case when p_node is null then 0 else 1 end,
-    case when p_node is not null then p_token end, p_node,
-    case when p_node is not null then now() + p_lease_ms * interval '1 millisecond' end,
-    p_hold, v_fee_micro, v_terms.seconds_run, v_deadline_at, p_key, p_hash);
-  perform netra.open_log(p_org, p_run, jsonb_build_object('agent', p_agent, 'model', p_model, 'thread', p_thread,
-    'held_micro', (v_fee_micro + p_model_micro)::text));
-  return query select p_run, p_thread, false, case when p_node is null then 'queued' else 'running' end, now(),
-    p_hold, v_fee_micro, v_fee_micro + p_model_micro, v_deadline_at,
-    case when p_node is not null then v_terms.seconds_run * 1000 end;
-end
-$$;
-
 drop function netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb, text);
 drop function netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb, text);
 create function netra.end_run(
@@ -152,40 +82,11 @@ begin
 end
 $$;
 
-create or replace function netra.admit_runs(p_batch jsonb) returns table (
-  slot int, run_id uuid, thread_id uuid, replayed boolean, state text, at timestamptz, hold_id uuid, fee_micro bigint,
-  held_micro bigint, deadline_at timestamptz, deadline_in_ms int
-)
-  language plpgsql as $$
-declare
-  v_ask jsonb;
-begin
-  slot := 0;
-  for v_ask in select a.value from jsonb_array_elements(p_batch) a loop
-    slot := slot + 1;
-    begin
-      select r.* into strict run_id, thread_id, replayed, state, at, hold_id, fee_micro, held_micro, deadline_at,
-        deadline_in_ms
-      from netra.admit_run((v_ask ->> 0)::uuid, v_ask ->> 1, v_ask ->> 2, (v_ask ->> 3)::uuid, (v_ask ->> 4)::uuid,
-        (v_ask ->> 5)::boolean, (v_ask ->> 6)::uuid, (v_ask ->> 7)::uuid, v_ask ->> 8, v_ask ->> 9, v_ask -> 10,
-        (v_ask ->> 11)::bigint, v_ask ->> 12, v_ask ->> 13, v_ask ->> 14, (v_ask ->> 15)::int,
-        (v_ask ->> 16)::uuid) r;
-      return next;
-    exception when others then null;
-    end;
-  end loop;
-end
-$$;
-
 revoke execute on function
-  netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
-    uuid),
   netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb),
   netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb)
 from public;
 grant execute on function
-  netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
-    uuid),
   netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb),
   netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb)
 to netra_app;

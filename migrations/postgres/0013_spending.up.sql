@@ -319,89 +319,6 @@ begin
 end
 $$;
 
--- Admission, as in 0007, with the run's user on its hold, its own cap, and what this node does about credits: `enforce`;
--- `observe` never refuses for credits or caps; `off` holds and charges nothing. Plan limits hold in each.
-drop function netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
-  uuid);
-create function netra.admit_run(
-  p_org uuid, p_user text, p_role text, p_run uuid, p_thread uuid, p_new_thread boolean, p_message uuid, p_hold uuid,
-  p_agent text, p_model text, p_input jsonb, p_model_micro bigint, p_key text, p_hash text, p_node text,
-  p_lease_ms int, p_token uuid, p_max_micro bigint default null, p_credits text default 'enforce'
-) returns table (
-  run_id uuid, thread_id uuid, replayed boolean, state text, at timestamptz, hold_id uuid, fee_micro bigint,
-  held_micro bigint, deadline_at timestamptz, deadline_in_ms int
-)
-  language plpgsql as $$
-declare
-  v_known netra.run;
-  v_terms netra.plan_terms;
-  v_fee_micro bigint;
-  v_deadline_at timestamptz;
-begin
-  perform netra.enter_org(p_org);
-  -- One admission of an organisation at a time: two could each see the last free place. In memory, and only this
-  -- organisation waits.
-  perform pg_advisory_xact_lock(1936, hashtext(p_org::text));
-  select * into v_known from netra.run r where r.org_id = p_org and r.idempotency_key = p_key;
-  if found then
-    if v_known.request_hash <> p_hash then
-      perform netra.refuse('idempotency_key_reused', 'This key was used to start another run.',
-        jsonb_build_object('run', v_known.run_id));
-    end if;
-    return query select v_known.run_id, v_known.thread_id, true, v_known.state, v_known.created_at, v_known.hold_id,
-      v_known.fee_micro, null::bigint, v_known.deadline_at, null::int;
-    return;
-  end if;
-
-  v_terms := netra.plan_of(p_org);
-  perform netra.check_limits(p_org, p_agent, v_terms);
-  v_fee_micro := netra.agent_fee_of(p_agent);
-  if v_fee_micro is null or p_model is null then
-    perform netra.refuse('not_found', format('There is no agent %L.', p_agent), jsonb_build_object('agent', p_agent));
-  end if;
-  if p_credits = 'off' then
-    v_fee_micro := 0;
-    p_model_micro := 0;
-  elsif p_credits = 'enforce' and v_fee_micro > p_max_micro then
-    perform netra.refuse('budget_reached',
-      format('A run of the %s agent costs %s credits at least.', p_agent, round(v_fee_micro / 1e6, 2)),
-      jsonb_build_object('limit', 'max_credits', 'used', v_fee_micro::text, 'max', p_max_micro::text,
-        'plan_that_lifts_it', null));
-  end if;
-  perform netra.place_hold(p_org, p_hold, v_fee_micro + p_model_micro, 'run', p_agent, p_run, 'run/' || p_run,
-    p_user => p_user, p_beyond => case p_credits when 'observe' then 'observe' else 'plan' end);
-
-  if not p_new_thread
-    and not exists (select from netra.thread t where t.org_id = p_org and t.thread_id = p_thread) then
-    perform netra.refuse('not_found', 'There is no such thread.', jsonb_build_object('thread', p_thread));
-  end if;
-  if p_node is not null then
-    v_deadline_at := now() + v_terms.seconds_run * interval '1 second';
-  end if;
-  with thread as (
-    insert into netra.thread (org_id, thread_id, user_id) select p_org, p_thread, p_user where p_new_thread
-  ), message as (
-    insert into netra.message (org_id, thread_id, message_id, run_id, author, content)
-    values (p_org, p_thread, p_message, p_run, 'user', p_input)
-  )
-  insert into netra.run (org_id, run_id, thread_id, user_id, role, agent, model, input, state, priority, last_seq,
-    attempt, lease_token, lease_node, lease_until, hold_id, fee_micro, seconds_max, deadline_at, idempotency_key,
-    request_hash, max_micro)
-  values (p_org, p_run, p_thread, p_user, p_role, p_agent, p_model, p_input,
-    case when p_node is null then 'queued' else 'running' end, v_terms.priority, 1,
-    case when p_node is null then 0 else 1 end,
-    case when p_node is not null then p_token end, p_node,
-    case when p_node is not null then now() + p_lease_ms * interval '1 millisecond' end,
-    p_hold, v_fee_micro, v_terms.seconds_run, v_deadline_at, p_key, p_hash, p_max_micro);
-  perform netra.open_log(p_org, p_run, jsonb_build_object('agent', p_agent, 'model', p_model, 'thread', p_thread,
-    'held_micro', (v_fee_micro + p_model_micro)::text)
-    || case when p_max_micro is null then '{}' else jsonb_build_object('max_credits_micro', p_max_micro::text) end);
-  return query select p_run, p_thread, false, case when p_node is null then 'queued' else 'running' end, now(),
-    p_hold, v_fee_micro, v_fee_micro + p_model_micro, v_deadline_at,
-    case when p_node is not null then v_terms.seconds_run * 1000 end;
-end
-$$;
-
 -- The end of a run, as in 0007, with what may be drawn beyond the balance for what it charges.
 drop function netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb);
 drop function netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb);
@@ -415,8 +332,15 @@ declare
   v_state text := case p_type when 'agent_completed' then 'completed' when 'agent_failed' then 'failed'
     when 'agent_cancelled' then 'cancelled' end;
 begin
-  select s.held_micro, s.spent_micro, s.released_micro, s.balance_micro into strict v_hold
-  from netra.settle_hold(p_run.org_id, p_run.hold_id, p_capture_micro, 'run', 'run/' || p_run.run_id, p_beyond) s;
+  if p_run.hold_id is null then
+    -- Nothing was held for it yet, and nothing is owed.
+    select 0::bigint as held_micro, 0::bigint as spent_micro, 0::bigint as released_micro,
+      b.available_micro as balance_micro into strict v_hold
+    from netra.read_balance(p_run.org_id) b;
+  else
+    select s.held_micro, s.spent_micro, s.released_micro, s.balance_micro into strict v_hold
+    from netra.settle_hold(p_run.org_id, p_run.hold_id, p_capture_micro, 'run', 'run/' || p_run.run_id, p_beyond) s;
+  end if;
   receipt := jsonb_build_object('held_micro', v_hold.held_micro::text, 'spent_micro', v_hold.spent_micro::text,
     'released_micro', v_hold.released_micro::text, 'balance_micro', v_hold.balance_micro::text);
   p_data := p_data || jsonb_build_object('credits', receipt);
@@ -435,6 +359,7 @@ begin
   insert into netra.outbox (org_id, event_id, kind, payload)
   select p_run.org_id, p_run.hold_id, 'charge', jsonb_build_object('run_id', p_run.run_id, 'user_id', p_run.user_id,
     'agent', p_run.agent, 'reason', 'run', 'state', v_state, 'amount_micro', v_hold.spent_micro::text)
+  where p_run.hold_id is not null
   union all
   select p_run.org_id, (o.entry ->> 'event_id')::uuid, o.entry ->> 'kind', o.entry -> 'payload'
   from jsonb_array_elements(p_outbox) as o(entry);
@@ -488,31 +413,6 @@ begin
 end
 $$;
 
-create or replace function netra.admit_runs(p_batch jsonb) returns table (
-  slot int, run_id uuid, thread_id uuid, replayed boolean, state text, at timestamptz, hold_id uuid, fee_micro bigint,
-  held_micro bigint, deadline_at timestamptz, deadline_in_ms int
-)
-  language plpgsql as $$
-declare
-  v_ask jsonb;
-begin
-  slot := 0;
-  for v_ask in select a.value from jsonb_array_elements(p_batch) a loop
-    slot := slot + 1;
-    begin
-      select r.* into strict run_id, thread_id, replayed, state, at, hold_id, fee_micro, held_micro, deadline_at,
-        deadline_in_ms
-      from netra.admit_run((v_ask ->> 0)::uuid, v_ask ->> 1, v_ask ->> 2, (v_ask ->> 3)::uuid, (v_ask ->> 4)::uuid,
-        (v_ask ->> 5)::boolean, (v_ask ->> 6)::uuid, (v_ask ->> 7)::uuid, v_ask ->> 8, v_ask ->> 9, v_ask -> 10,
-        (v_ask ->> 11)::bigint, v_ask ->> 12, v_ask ->> 13, v_ask ->> 14, (v_ask ->> 15)::int,
-        (v_ask ->> 16)::uuid, (v_ask ->> 17)::bigint, coalesce(v_ask ->> 18, 'enforce')) r;
-      return next;
-    exception when others then null;
-    end;
-  end loop;
-end
-$$;
-
 do $$
 declare
   v_function regprocedure;
@@ -541,14 +441,10 @@ revoke execute on function netra.note_spending(uuid, text, timestamptz, bigint, 
 grant execute on function netra.note_spending(uuid, text, timestamptz, bigint, boolean) to netra_ledger;
 grant execute on function netra.period_start_of(timestamptz, int) to netra_app, netra_system;
 revoke execute on function
-  netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
-    uuid, bigint, text),
   netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb, text),
   netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb, text)
 from public;
 grant execute on function
-  netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
-    uuid, bigint, text),
   netra.end_run(netra.run, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb, text),
   netra.finish_run(uuid, uuid, uuid, int, jsonb, text, jsonb, bigint, uuid, jsonb, text)
 to netra_app;

@@ -1,6 +1,7 @@
 import type {
   Agent,
   Credits,
+  IfBusy,
   Me,
   Plan,
   Quote,
@@ -30,6 +31,11 @@ export interface RunInput {
   readonly idempotency_key?: string;
   /** The most that it may cost, in micro-credits: it parks and asks before it goes beyond. */
   readonly max_credits_micro?: string;
+  /** If the thread is busy: wait (the default), be refused with `thread_busy`, or have the other runs cancelled. */
+  readonly if_busy?: IfBusy;
+  /** Not before this time, ISO 8601; a year ahead at most. */
+  readonly start_at?: string;
+  readonly delay_ms?: number;
 }
 
 export type ImportUsageInput = UsageImportQuery & {

@@ -60,6 +60,10 @@ export const eventData = {
     held_micro: microCredits,
     /** The most that the run may cost, where its caller said so. */
     max_credits_micro: microCredits.optional(),
+    /** The run that this one waits behind, where its thread was busy. */
+    behind: z.string().optional(),
+    /** When it begins, where that is later. */
+    start_at: z.string().optional(),
   }),
   agent_thinking: z.object({ text: z.string(), restarts }),
   agent_message: z.object({ text: z.string(), restarts }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { amountMicro, type RunEvent } from './events.ts';
+import { turnMembers } from './turns.ts';
 
 /** The WebSocket subprotocol, offered at the upgrade. */
 export const subprotocol = 'netra.v1';
@@ -34,6 +35,7 @@ export const clientFrames = {
     input: z.unknown(),
     idempotency_key: z.string().min(1).max(255),
     max_credits_micro: amountMicro.optional(),
+    ...turnMembers,
   }),
   subscribe: z.object({
     type: z.literal('subscribe'),

@@ -11,3 +11,4 @@ export * from './spending.ts';
 export * from './subscription.ts';
 export * from './webhooks.ts';
 export * from './statement.ts';
+export * from './turns.ts';

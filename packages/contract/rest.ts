@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { amountMicro, microCredits, receipt } from './events.ts';
+import { turnMembers } from './turns.ts';
 
 /**
  * REST bodies under `/v1`. Amounts are micro-credits as decimal strings, times ISO 8601 UTC, ids UUIDs.
@@ -199,8 +200,18 @@ export const createRunBody = z.object({
   input: z.unknown(),
   /** The most that the run may cost; it parks and asks before it goes beyond. */
   max_credits_micro: amountMicro.optional(),
+  ...turnMembers,
 });
-export const runState = z.enum(['queued', 'running', 'parked', 'completed', 'failed', 'cancelled']);
+export const runState = z.enum([
+  'scheduled',
+  'waiting',
+  'queued',
+  'running',
+  'parked',
+  'completed',
+  'failed',
+  'cancelled',
+]);
 export const run = z.object({
   run: uuid,
   thread: uuid,
@@ -212,6 +223,8 @@ export const run = z.object({
   attempt: count,
   max_credits_micro: microCredits.nullable(),
   created_at: at,
+  /** When a scheduled run is due, or was; null = it was asked for at once. */
+  start_at: at.nullable(),
   ended_at: at.nullable(),
   credits: receipt.nullable(),
 });

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { NetraError } from '@netra/contract';
+import { NetraError, type IfBusy } from '@netra/contract';
 import type { Ctx, Platform } from '../platform/index.ts';
 import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '../runs/index.ts';
 import type { Agent } from './define-agent.ts';
 import { builtinAgents } from './find-agent.ts';
 import { admissionsOf } from './group-admissions.ts';
+import { hashRequest } from './hash-request.ts';
 import { modelNameFor } from './models/choose-model.ts';
 import type { AdmitArguments, AdmittedRow } from './sql/admit-run.ts';
 
@@ -16,12 +16,18 @@ export interface AdmitInput {
   readonly idempotency_key: string;
   /** The most that the run may cost, in micro-credits as a decimal string: it parks and asks before it goes beyond. */
   readonly max_credits_micro?: string | undefined;
+  /** What it does if the thread is busy; by default it waits. */
+  readonly if_busy?: IfBusy | undefined;
+  /** When it begins, at most a year ahead: a time in ISO 8601, or milliseconds from now. */
+  readonly start_at?: string | undefined;
+  readonly delay_ms?: number | undefined;
 }
 
 /**
  * Admits a run in one round trip: plan limits, a hold for the agent's fee, the run and its first event, or nothing.
  * The same key and request again answers the same run. This node takes the lease at once if its worker has room.
- * Throws agent_not_in_plan, concurrent_runs, plan_limit, insufficient_credits, spending_cap, budget_reached (each names
+ * A run that waits for its thread or its time holds nothing until it begins (decision 0021).
+ * Throws thread_busy, queue_full, agent_not_in_plan, concurrent_runs, plan_limit, insufficient_credits, spending_cap, budget_reached (each names
  * the limit and the plan that lifts it), idempotency_key_reused, not_found.
  */
 export async function admitRun({
@@ -38,12 +44,10 @@ export async function admitRun({
   try {
     const admit = askFor(ctx, input, input_json, seat);
     const row = await admissionsOf(platform).call(admit);
-    if (!row.replayed && seat) sit(ctx, seat, admit, input.input, row);
+    const seated = !row.replayed && row.state === 'running';
+    if (seated && seat) sit(ctx, seat, admit, input.input, row);
     else seat?.leave();
-    if (!row.replayed && !seat) {
-      node.worker?.queued();
-      node.hint({ kind: 'queued' });
-    }
+    if (!seated && !row.replayed) tell(ctx, row);
     return { run: row.run_id, thread: row.thread_id };
   } catch (error) {
     seat?.leave();
@@ -82,6 +86,7 @@ function askFor(
 ): AdmitArguments {
   const { ids, config } = platform;
   const agent = agentHere(platform, input.agent);
+  const start_at = startOf(platform, input);
   return {
     org_id: principal.org_id,
     user_id: principal.user_id,
@@ -99,6 +104,8 @@ function askFor(
     idempotency_key: input.idempotency_key,
     request_hash: hashRequest(input),
     node_id: seat ? platform.node_id : null,
+    if_busy: input.if_busy ?? 'enqueue',
+    start_at,
     lease_ms: config.lease_ms,
     lease_token: ids.uuid(),
     max_micro: input.max_credits_micro === undefined ? null : BigInt(input.max_credits_micro),
@@ -106,23 +113,29 @@ function askFor(
   };
 }
 
-/** What makes two requests the same: who asks whom for what, in which conversation; not the order of members. */
-function hashRequest({ thread, agent, input, max_credits_micro }: AdmitInput): string {
-  // Absent, it is no member: requests from before there was one hash as they did.
-  const cap = max_credits_micro === undefined ? {} : { max_credits_micro };
-  return createHash('sha256')
-    .update(JSON.stringify(ordered({ thread: thread ?? null, agent, input: input ?? null, ...cap })))
-    .digest('base64url');
+function startOf({ clock }: Platform, { start_at, delay_ms }: AdmitInput): string | null {
+  if (start_at === undefined) return delay_ms === undefined ? null : new Date(clock.nowMs() + delay_ms).toISOString();
+  if (delay_ms === undefined) return start_at;
+  throw new NetraError('invalid_request', 'Say start_at or delay_ms, not both.', { field: 'delay_ms' });
 }
 
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, member]) => [key, ordered(member)]),
-  );
+/** Whoever can do something about it: the queue's workers, the one that the run waits behind, those that it cancelled. */
+function tell({ platform, principal }: Ctx, { state, behind, interrupted }: AdmittedRow): void {
+  const node = nodeOf(platform);
+  if (state === 'queued') {
+    node.worker?.queued();
+    node.hint({ kind: 'queued' });
+  }
+  if (behind !== null) {
+    node.worker?.followed(behind);
+    node.hint({ kind: 'followed', run: behind });
+  }
+  for (const run of interrupted) {
+    node.worker?.cancelRequested(run, principal.user_id);
+    node.feed.wake(run);
+    node.hint({ kind: 'cancel', run, by: principal.user_id });
+  }
+  if (interrupted.length > 0) node.hint({ kind: 'moved', runs: interrupted });
 }
 
 /** The run is this node's from its first event on: its readers and its worker need no query to find that out. */
@@ -152,7 +165,8 @@ function sit({ platform, principal }: Ctx, seat: Seat, admit: AdmitArguments, in
     agent,
     model,
     input: input ?? null,
-    hold_id: row.hold_id,
+    // What begins at once is held at once, under the id that we gave.
+    hold_id: admit.hold_id,
     fee_micro: row.fee_micro,
     lease_token,
     attempt: 1,

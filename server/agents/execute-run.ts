@@ -1,6 +1,7 @@
-import { NetraError } from '@netra/contract';
+import { NetraError, reachedLimit } from '@netra/contract';
 import type { Platform } from '../platform/index.ts';
 import { openJournal, type Claim, type Journal } from '../runs/index.ts';
+import { beginRun, type HeldClaim } from './begin-run.ts';
 import { Conversation } from './conversation.ts';
 import { abandonRun, completeRun } from './end-run.ts';
 import { findAgent } from './find-agent.ts';
@@ -26,7 +27,9 @@ export interface Execution {
  */
 export async function executeRun({ platform, claim, signal, leaving }: Execution): Promise<void> {
   const journal = await openJournal({ platform, claim });
-  const scope = openScope({ platform, claim, signal, leaving }, journal);
+  const begun = await beginRun({ platform, claim });
+  if (begun instanceof NetraError) return await endUnstartable(journal, begun);
+  const scope = openScope({ platform, claim: begun, signal, leaving }, journal);
   if (scope instanceof NetraError) return await endUnstartable(journal, scope);
   try {
     signal.throwIfAborted();
@@ -40,7 +43,10 @@ export async function executeRun({ platform, claim, signal, leaving }: Execution
 }
 
 /** Or why this run cannot be executed: an agent or model that is gone, an input that does not fit. */
-function openScope({ platform, claim, signal, leaving }: Execution, journal: Journal): RunScope | NetraError {
+function openScope(
+  { platform, claim, signal, leaving }: Execution & { readonly claim: HeldClaim },
+  journal: Journal,
+): RunScope | NetraError {
   try {
     const agent = findAgent(claim.agent, platform.config);
     const conversation = new Conversation(agent, claim.input);
@@ -63,6 +69,8 @@ function openScope({ platform, claim, signal, leaving }: Execution, journal: Jou
   }
 }
 
-async function endUnstartable(journal: Journal, { code, message }: NetraError): Promise<void> {
-  await journal.finish({ event: { type: 'agent_failed', data: { code, message } }, capture_micro: 0n, usage: [] });
+async function endUnstartable(journal: Journal, { code, message, detail }: NetraError): Promise<void> {
+  const limit = reachedLimit.safeParse(detail);
+  const data = { code, message, ...(limit.success ? { limit: limit.data } : {}) };
+  await journal.finish({ event: { type: 'agent_failed', data }, capture_micro: 0n, usage: [] });
 }

@@ -2,7 +2,6 @@ import type { NewEvent } from '@netra/contract';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Ctx } from '../platform/index.ts';
-import type { Claim } from '../runs/index.ts';
 import { Conversation } from './conversation.ts';
 import { defineAgent } from './define-agent.ts';
 import { defineTool, type Effects } from './define-tool.ts';
@@ -48,7 +47,7 @@ async function takeOver(effects: Effects, log: readonly NewEvent[]) {
   const scope: RunScope = {
     // The tool above looks at neither.
     ctx: {} as Ctx,
-    claim: { run_id: 'run' } as Claim,
+    claim: { run_id: 'run' } as RunScope['claim'],
     agent,
     model: rehearsalModel,
     conversation,

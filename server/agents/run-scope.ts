@@ -1,7 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { NewEvent } from '@netra/contract';
 import type { Ctx } from '../platform/index.ts';
-import type { Claim } from '../runs/index.ts';
+import type { HeldClaim } from './begin-run.ts';
 import type { Conversation } from './conversation.ts';
 import type { Agent } from './define-agent.ts';
 import type { EventWriter } from './write-events.ts';
@@ -9,7 +9,7 @@ import type { EventWriter } from './write-events.ts';
 /** What one execution of a run works with, made by `executeRun`. */
 export interface RunScope {
   readonly ctx: Ctx;
-  readonly claim: Claim;
+  readonly claim: HeldClaim;
   readonly agent: Agent;
   readonly model: LanguageModelV4;
   readonly conversation: Conversation;

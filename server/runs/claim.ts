@@ -10,7 +10,8 @@ export interface Claim {
   readonly agent: string;
   readonly model: string;
   readonly input: unknown;
-  readonly hold_id: string;
+  /** null = it waited, and nothing is held for it yet. */
+  readonly hold_id: string | null;
   readonly fee_micro: bigint;
   readonly lease_token: string;
   /** 1 for the first worker; more when an earlier one died or failed. */

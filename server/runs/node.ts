@@ -21,6 +21,8 @@ export interface LocalWorker {
   cancelRequested(run_id: string, by: string): void;
   /** The queue has something new. */
   queued(): void;
+  /** Another run waits behind this one, perhaps one of ours: the queue is worth a look when it ends. */
+  followed(run_id: string): void;
 }
 
 /** What the runs room keeps for one node (one Platform): never shared, so two nodes can live in one process. */
@@ -38,6 +40,7 @@ export interface RunsNode {
 export type Hint =
   | { readonly kind: 'moved'; readonly runs: readonly string[] }
   | { readonly kind: 'cancel'; readonly run: string; readonly by: string }
+  | { readonly kind: 'followed'; readonly run: string }
   | { readonly kind: 'queued' };
 
 /** One channel for all: a message per flush, not per run; receivers look up who waits here for the run. */
@@ -75,6 +78,7 @@ export async function listenToHints(platform: Platform): Promise<() => Promise<v
     if (hint.from === platform.node_id) return;
     if (hint.kind === 'moved') for (const run of hint.runs) node.feed.wake(run);
     if (hint.kind === 'cancel') node.worker?.cancelRequested(hint.run, hint.by);
+    if (hint.kind === 'followed') node.worker?.followed(hint.run);
     if (hint.kind === 'queued') node.worker?.queued();
   });
 }

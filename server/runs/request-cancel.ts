@@ -24,6 +24,8 @@ export async function requestCancel({
   if (isEnded(row.state)) {
     node.feed.wake(input.run);
     node.hint({ kind: 'moved', runs: [input.run] });
+    // Its end may have let another of its thread in.
+    node.worker?.queued();
   } else {
     node.worker?.cancelRequested(input.run, user_id);
     node.hint({ kind: 'cancel', run: input.run, by: user_id });

@@ -3,6 +3,8 @@ import type { Claim } from '../runs/index.ts';
 import { claimRuns } from './sql/lease.ts';
 
 export interface ClaimQueue {
+  /** There was more than we could take, as far as we know: who comes now has to stand in line. */
+  readonly backlog: boolean;
   /** Something was queued: look now. */
   wake(): void;
   /** A run has left: look now if there was more than we could take. */
@@ -69,6 +71,9 @@ export function claimQueue({
 
   const looping = loop();
   return {
+    get backlog() {
+      return backlog;
+    },
     wake: () => wake(),
     roomMade: () => {
       if (backlog) wake();

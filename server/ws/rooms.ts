@@ -1,3 +1,4 @@
+import type { IfBusy } from '@netra/contract';
 import type { Ctx, Platform, Principal } from '../platform/index.ts';
 import type { Tail } from '../runs/index.ts';
 
@@ -11,6 +12,9 @@ export interface Rooms {
       input: unknown;
       idempotency_key: string;
       max_credits_micro?: string | undefined;
+      if_busy?: IfBusy | undefined;
+      start_at?: string | undefined;
+      delay_ms?: number | undefined;
     };
   }): Promise<{ run: string; thread: string }>;
   tailRun(call: { ctx: Ctx; input: { run: string; after: number; epoch?: number } }): Promise<Tail>;

@@ -9,10 +9,10 @@ export async function run(connection: Connection, frame: Frame<'run'>): Promise<
   const { hub } = connection;
   const ctx = commandCtx(connection);
   await hub.plans.checkRequestRate({ ctx });
-  const { thread, agent, input, idempotency_key, max_credits_micro } = frame;
+  const { thread, agent, input, idempotency_key, max_credits_micro, if_busy, start_at, delay_ms } = frame;
   const admitted = await hub.rooms.admitRun({
     ctx,
-    input: { thread, agent, input, idempotency_key, max_credits_micro },
+    input: { thread, agent, input, idempotency_key, max_credits_micro, if_busy, start_at, delay_ms },
   });
   connection.send({ type: 'accepted', id: frame.id, run: admitted.run, thread: admitted.thread });
 }

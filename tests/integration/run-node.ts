@@ -47,6 +47,7 @@ export async function admitHere(ctx: Ctx, input: unknown = null): Promise<Claim>
   node.worker = {
     reserve: () => ({ take: (claim) => (taken = claim), leave: () => undefined }),
     cancelRequested: () => undefined,
+    followed: () => undefined,
     queued: () => undefined,
   };
   try {

@@ -65,6 +65,7 @@ async function doStep(
 async function charge(platform: OpenPlatform, claim: Claim, call_id: string): Promise<void> {
   const { org_id, user_id, role, run_id, hold_id } = claim;
   const principal = { org_id, user_id, role, kind: 'user', expires_at_ms: null } as const;
+  if (hold_id === null) throw new Error('the run has not begun');
   const ctx: Ctx = { platform, principal, trace_id: run_id };
   await extendHold({ ctx, input: { hold_id, by_micro: credit, key: `${run_id}/${call_id}` } });
   await captureHold({ ctx, input: { hold_id, amount_micro: credit, reason: 'step', key: `${run_id}/${call_id}` } });

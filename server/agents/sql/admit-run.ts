@@ -1,3 +1,4 @@
+import type { IfBusy } from '@netra/contract';
 import type { CreditMode, Statement } from '../../platform/index.ts';
 
 export interface AdmitArguments {
@@ -25,6 +26,10 @@ export interface AdmitArguments {
   readonly max_micro: bigint | null;
   /** What this node does about credits. */
   readonly credits: CreditMode;
+  /** What to do if the thread is busy. */
+  readonly if_busy: IfBusy;
+  /** When it is to begin, ISO UTC; null = now. */
+  readonly start_at: string | null;
 }
 
 export interface AdmittedRow {
@@ -34,11 +39,16 @@ export interface AdmittedRow {
   readonly replayed: boolean;
   readonly state: string;
   readonly at: Date;
-  readonly hold_id: string;
+  /** null = it does not begin now, and holds nothing. */
+  readonly hold_id: string | null;
   readonly fee_micro: bigint;
   readonly held_micro: bigint | null;
   readonly deadline_at: Date | null;
   readonly deadline_in_ms: number | null;
+  /** The run that it waits behind. */
+  readonly behind: string | null;
+  /** Runs that were cancelled for it. */
+  readonly interrupted: readonly string[];
 }
 
 /** The arguments of admitRunStatement, by place; the input is JSON already. */
@@ -48,7 +58,17 @@ export function admitRunsStatement(admits: readonly AdmitArguments[]): Statement
     const before = [org_id, user_id, role, run_id, thread_id, new_thread, message_id, hold_id, agent, model];
     const { idempotency_key, request_hash, node_id, lease_ms, lease_token } = admit;
     const cap = [admit.max_micro === null ? null : String(admit.max_micro), admit.credits];
-    const after = [String(admit.model_micro), idempotency_key, request_hash, node_id, lease_ms, lease_token, ...cap];
+    const turn = [admit.if_busy, admit.start_at];
+    const after = [
+      String(admit.model_micro),
+      idempotency_key,
+      request_hash,
+      node_id,
+      lease_ms,
+      lease_token,
+      ...cap,
+      ...turn,
+    ];
     return `${JSON.stringify(before).slice(0, -1)},${admit.input_json},${JSON.stringify(after).slice(1)}`;
   });
   return {
@@ -62,7 +82,7 @@ export function admitRunStatement(admit: AdmitArguments): Statement {
   return {
     name: 'agents.admit_run',
     text: `select * from netra.admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-      $18, $19)`,
+      $18, $19, $20, $21)`,
     values: [
       admit.org_id,
       admit.user_id,
@@ -83,6 +103,8 @@ export function admitRunStatement(admit: AdmitArguments): Statement {
       admit.lease_token,
       admit.max_micro,
       admit.credits,
+      admit.if_busy,
+      admit.start_at,
     ],
   };
 }

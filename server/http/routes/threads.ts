@@ -19,7 +19,7 @@ export function threadRoutes(app: NetraApp): void {
     params: threadParams,
     body: createRunBody,
     response: acceptedRun,
-    handle: ({ ctx, params, body: { agent, input, max_credits_micro }, idempotency_key }) =>
-      admitRun({ ctx, input: { thread: params.thread, agent, input, max_credits_micro, idempotency_key } }),
+    handle: ({ ctx, params, body: { input, ...body }, idempotency_key }) =>
+      admitRun({ ctx, input: { ...body, input, thread: params.thread, idempotency_key } }),
   });
 }

@@ -90,7 +90,7 @@ export function giveApprovalStatement(
 const runColumns = `
   r.run_id, r.thread_id, r.user_id, r.agent, r.model, r.state, r.epoch, r.last_seq, r.attempt, r.cancel_requested_at,
   r.max_micro as max_credits_micro,
-  r.created_at, r.deadline_at, r.ended_at, (
+  r.created_at, r.start_at, r.deadline_at, r.ended_at, (
     select e.data -> 'credits' from netra.event e
     where r.ended_at is not null and e.org_id = r.org_id and e.run_id = r.run_id and e.seq = r.last_seq
   ) as credits`;
