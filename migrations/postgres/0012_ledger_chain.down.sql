@@ -11,6 +11,8 @@ drop function netra.sweep_hold(uuid, uuid);
 drop function netra.hold_evidence(uuid, uuid);
 drop function netra.check_books();
 drop function netra.move_credits(uuid, int, int, bigint, text, text);
+drop function netra.known_move(uuid, int, int, bigint, text, text);
+drop function netra.move_parts(uuid, int, int, bigint, text, text);
 drop function netra.move_grants(uuid, int, int, bigint, text);
 drop function netra.other_side(text);
 drop function netra.open_wallet(uuid, int, text);

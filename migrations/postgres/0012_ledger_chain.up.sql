@@ -845,37 +845,115 @@ end
 $$;
 
 -- Moves credits between two wallets of an organisation: one transfer in each, balanced by the account moved. They are
--- taken in burn order and keep their terms: a grant in the target for each one taken from, with its priority and
--- expiry. Credits of a line stay where they were drawn, and a debt of the target is not paid by a move.
+-- taken in burn order and keep their terms: what came with the same priority and expiry, and is still there, grows;
+-- terms that the target does not hold become a grant of it. So wallets that credits move between for ever hold a grant
+-- for each of their terms, not one for each move. Credits of a line stay where they were drawn, and a debt of the
+-- target is not paid by a move.
+--
+-- The hot path is two statements: the locks, then all that moves, where one grant suffices. Only the second reads
+-- grants and the key, so it sees what was committed while the first one waited.
 create function netra.move_credits(p_org uuid, p_from int, p_to int, p_amount_micro bigint, p_reason text, p_key text)
   returns table (from_balance_micro bigint, to_balance_micro bigint)
   language plpgsql security definer set search_path = pg_catalog as $$
 declare
-  v_prior netra.transfer;
-  v_wallets int;
-  v_moved_micro bigint;
+  v_org text := set_config('netra.org_id', p_org::text, true);
+  v_received_key text := netra.other_side(p_key);
+  v_rows int;
 begin
-  perform netra.enter_org(p_org);
   if p_amount_micro is null or p_amount_micro <= 0 then perform netra.refuse_amount(p_amount_micro); end if;
   if p_from = p_to then perform netra.refuse('invalid_request', 'Credits move from one wallet to another.'); end if;
   -- Lowest first, so that two moves in opposite directions do not wait for each other.
-  select count(*) into v_wallets from (
-    select from netra.wallet w where w.org_id = p_org and w.wallet_id in (p_from, p_to)
-     order by w.wallet_id for no key update) w;
-  if v_wallets < 2 then
+  perform from netra.wallet w where w.org_id = p_org and w.wallet_id in (p_from, p_to)
+    order by w.wallet_id for no key update;
+  get diagnostics v_rows = row_count;
+  if v_rows < 2 then
     perform netra.refuse('not_found', 'There is no such wallet.', jsonb_build_object('from', p_from, 'to', p_to));
   end if;
-  select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'move' and t.key = p_key;
-  if found then
-    perform netra.same_request(v_prior, null, p_amount_micro, p_reason, null, null);
-    from_balance_micro := v_prior.available_after_micro;
-    select t.available_after_micro into to_balance_micro from netra.transfer t
-     where t.org_id = p_org and t.kind = 'move' and t.key = netra.other_side(p_key) and t.wallet_id = p_to;
-    if not found or v_prior.wallet_id <> p_from then perform netra.refuse_key(p_key); end if;
-    return next;
+
+  with taken as (
+    update netra.credit_grant g
+       set remaining_micro = g.remaining_micro - p_amount_micro, moved_micro = g.moved_micro + p_amount_micro,
+           live = g.remaining_micro > p_amount_micro or g.held_micro > 0
+     where g.org_id = p_org and g.remaining_micro >= p_amount_micro and g.grant_id = (
+             select s.grant_id from netra.credit_grant s
+              where s.org_id = p_org and s.wallet_id = p_from and s.live and s.expires_at > now()
+                and s.remaining_micro > 0 and s.source not in ('overage', 'observed')
+              order by s.priority, s.expires_at, s.effective_at, s.source = 'purchase', s.grant_id limit 1)
+       and not exists (select from netra.transfer t where t.org_id = p_org and t.kind = 'move' and t.key = p_key)
+    returning g.priority, g.expires_at
+  ), target as (
+    select k.priority, k.expires_at, (
+             select m.grant_id from netra.credit_grant m
+              where m.org_id = p_org and m.wallet_id = p_to and m.live and m.priority = k.priority
+                and m.expires_at = k.expires_at and m.source = 'moved'
+              order by m.effective_at, m.grant_id limit 1) as grant_id
+      from taken k
+  ), grown as (
+    update netra.credit_grant g
+       set granted_micro = g.granted_micro + p_amount_micro, remaining_micro = g.remaining_micro + p_amount_micro
+      from target t where g.org_id = p_org and g.grant_id = t.grant_id
+  ), given as (
+    insert into netra.credit_grant (org_id, grant_id, wallet_id, source, priority, expires_at, granted_micro,
+      remaining_micro, reason)
+    select p_org, gen_random_uuid(), p_to, 'moved', t.priority, t.expires_at, p_amount_micro, p_amount_micro, p_reason
+      from target t where t.grant_id is null
+  ), side as (
+    select s.* from taken cross join lateral (values
+      (p_from, p_key, -p_amount_micro), (p_to, v_received_key, p_amount_micro)) s (wallet_id, key, amount_micro)
+  ), w as (
+    update netra.wallet w
+       set available_micro = w.available_micro + s.amount_micro, version = w.version + 1,
+           head = netra.link(p_org, w.wallet_id, w.head, w.version + 1, now(), 'move', s.key, p_amount_micro, p_reason,
+             null, null, null, null, null, null, s.amount_micro, 0, 0, 0, 0, 0, -s.amount_micro)
+      from side s where w.org_id = p_org and w.wallet_id = s.wallet_id
+    returning w.wallet_id, s.key, s.amount_micro, w.version, w.available_micro, w.held_micro, w.debt_micro, w.head
+  ), posted as (
+    insert into netra.transfer as t (org_id, wallet_id, version, kind, key, requested_micro, reason, available_micro,
+      moved_micro, available_after_micro, held_after_micro, debt_after_micro, hash)
+    select p_org, w.wallet_id, w.version, 'move', w.key, p_amount_micro, p_reason, w.amount_micro, -w.amount_micro,
+           w.available_micro, w.held_micro, w.debt_micro, w.head
+      from w
+    on conflict (org_id, kind, key) do nothing
+    returning t.wallet_id, t.available_after_micro
+  )
+  select count(*), max(p.available_after_micro) filter (where p.wallet_id = p_from),
+         max(p.available_after_micro) filter (where p.wallet_id = p_to)
+    into v_rows, from_balance_micro, to_balance_micro from posted p;
+  if v_rows = 0 then
+    return query select * from netra.known_move(p_org, p_from, p_to, p_amount_micro, p_reason, p_key);
+    if found then return; end if;
+    return query select * from netra.move_parts(p_org, p_from, p_to, p_amount_micro, p_reason, p_key);
     return;
   end if;
-  v_moved_micro := netra.move_grants(p_org, p_from, p_to, p_amount_micro, p_reason);
+  -- A side whose key another pair of wallets has just used.
+  if v_rows < 2 then perform netra.retry_movement(); end if;
+  return next;
+end
+$$;
+
+-- The answer to a move's key that is known; no row if it is not. The caller has locked both wallets.
+create function netra.known_move(p_org uuid, p_from int, p_to int, p_amount_micro bigint, p_reason text, p_key text)
+  returns table (from_balance_micro bigint, to_balance_micro bigint) language plpgsql as $$
+declare
+  v_prior netra.transfer;
+begin
+  select * into v_prior from netra.transfer t where t.org_id = p_org and t.kind = 'move' and t.key = p_key;
+  if not found then return; end if;
+  perform netra.same_request(v_prior, null, p_amount_micro, p_reason, null, null);
+  from_balance_micro := v_prior.available_after_micro;
+  select t.available_after_micro into to_balance_micro from netra.transfer t
+   where t.org_id = p_org and t.kind = 'move' and t.key = netra.other_side(p_key) and t.wallet_id = p_to;
+  if not found or v_prior.wallet_id <> p_from then perform netra.refuse_key(p_key); end if;
+  return next;
+end
+$$;
+
+-- A move that takes from several grants. The caller has locked both wallets and looked for the key.
+create function netra.move_parts(p_org uuid, p_from int, p_to int, p_amount_micro bigint, p_reason text, p_key text)
+  returns table (from_balance_micro bigint, to_balance_micro bigint) language plpgsql as $$
+declare
+  v_moved_micro bigint := netra.move_grants(p_org, p_from, p_to, p_amount_micro, p_reason);
+begin
   if v_moved_micro < p_amount_micro then perform netra.refuse_credits(p_org, p_amount_micro, 0, p_from); end if;
   from_balance_micro := (netra.post(p_org, p_from, 'move', p_key, p_amount_micro, p_reason,
     p_available_micro => -p_amount_micro, p_moved_micro => p_amount_micro)).available_micro;
@@ -910,13 +988,25 @@ begin
        set remaining_micro = g.remaining_micro - p.part_micro, moved_micro = g.moved_micro + p.part_micro,
            live = g.remaining_micro > p.part_micro or g.held_micro > 0
       from part p where g.org_id = p_org and g.grant_id = p.grant_id
+  ), target as (
+    select t.*, (
+             select m.grant_id from netra.credit_grant m
+              where m.org_id = p_org and m.wallet_id = p_to and m.live and m.priority = t.priority
+                and m.expires_at = t.expires_at and m.source = 'moved'
+              order by m.effective_at, m.grant_id limit 1) as grant_id
+      from (select p.priority, p.expires_at, sum(p.part_micro)::bigint as part_micro, min(p.place) as place
+              from part p group by 1, 2) t
+  ), grown as (
+    update netra.credit_grant g
+       set granted_micro = g.granted_micro + t.part_micro, remaining_micro = g.remaining_micro + t.part_micro
+      from target t where g.org_id = p_org and g.grant_id = t.grant_id
   ), given as (
     insert into netra.credit_grant (org_id, grant_id, wallet_id, source, priority, expires_at, effective_at,
       granted_micro, remaining_micro, reason)
     -- Younger than what is there, in the order in which they were taken: of equal terms the burn order stays one order.
-    select p_org, gen_random_uuid(), p_to, 'moved', p.priority, p.expires_at,
-           now() + p.place * interval '1 microsecond', p.part_micro, p.part_micro, p_reason
-      from part p
+    select p_org, gen_random_uuid(), p_to, 'moved', t.priority, t.expires_at,
+           now() + t.place * interval '1 microsecond', t.part_micro, t.part_micro, p_reason
+      from target t where t.grant_id is null
   )
   select coalesce(sum(p.part_micro), 0) into v_moved_micro from part p;
   return v_moved_micro;
@@ -1135,7 +1225,8 @@ begin
      where n.nspname = 'netra' and p.proname in ('link', 'read_balance', 'refuse_credits', 'post', 'line_terms',
        'draw_line', 'make_room', 'burn_all', 'known_hold', 'refuse_key', 'place_hold', 'extend_hold', 'cover_overage',
        'ready_capture', 'capture_hold', 'end_hold', 'settle_hold', 'refund_hold', 'refund_receipt', 'lock_debtors',
-       'pay_debtors', 'open_wallet', 'move_credits', 'other_side', 'move_grants', 'sweep_hold')
+       'pay_debtors', 'open_wallet', 'move_credits', 'known_move', 'move_parts', 'other_side', 'move_grants',
+       'sweep_hold')
   loop
     execute format('revoke execute on function %s from public', v_function);
     execute format('alter function %s owner to netra_ledger', v_function);

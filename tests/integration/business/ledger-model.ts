@@ -1,12 +1,14 @@
 /** The ledger's rules once more, as simply as they can be said: in memory, one step at a time, exact. */
 export interface ModelGrant {
-  /** Grows only for a line, with each draw. */
+  /** Grows only for a line, with each draw, and for what came from another wallet. */
   amount: bigint;
   readonly priority: number;
   readonly expires_in_days: number;
   readonly purchased: boolean;
   /** Drawn beyond the balance; null for what was given. */
   readonly line: Line | null;
+  /** Came from another wallet; grows with what comes later on the same terms. */
+  readonly received: boolean;
   spent: bigint;
   held: bigint;
   remaining: bigint;
@@ -166,9 +168,26 @@ export class LedgerModel {
       grant.remaining -= part;
       grant.moved += part;
       left -= part;
-      other.grants.push(newGrant({ ...grant, amount: part, purchased: false }));
+      other.#receive(grant, part);
     }
     return null;
+  }
+
+  /** Onto what came on the same terms and is still there, or as a grant of its own. */
+  #receive(terms: Terms, amount: bigint): void {
+    const known = this.grants.find(
+      (grant) =>
+        grant.received &&
+        grant.remaining + grant.held > 0n &&
+        grant.priority === terms.priority &&
+        grant.expires_in_days === terms.expires_in_days,
+    );
+    if (known === undefined) {
+      this.grants.push(newGrant({ ...terms, amount, purchased: false, received: true }));
+      return;
+    }
+    known.amount += amount;
+    known.remaining += amount;
   }
 
   bookExpired(): bigint {
@@ -202,7 +221,7 @@ export class LedgerModel {
     if (grant === undefined) {
       // The observed period is a month, and ends before the plan's in these sequences.
       const terms = { amount: 0n, priority: 90, expires_in_days: line === 'observed' ? 1 : 2, purchased: false };
-      grant = newGrant(terms, line);
+      grant = newGrant({ ...terms, line });
       this.grants.push(grant);
     }
     grant.amount += drawn;
@@ -251,11 +270,12 @@ export class LedgerModel {
   }
 }
 
-type Terms = Pick<ModelGrant, 'amount' | 'priority' | 'expires_in_days' | 'purchased'>;
+type Terms = Pick<ModelGrant, 'amount' | 'priority' | 'expires_in_days' | 'purchased'> &
+  Partial<Pick<ModelGrant, 'line' | 'received'>>;
 
-function newGrant({ amount, priority, expires_in_days, purchased }: Terms, line: Line | null = null): ModelGrant {
+function newGrant({ amount, priority, expires_in_days, purchased, line = null, received = false }: Terms): ModelGrant {
   const nothingYet = { spent: 0n, held: 0n, expired: 0n, moved: 0n, ended: false };
-  return { amount, priority, expires_in_days, purchased, line, remaining: amount, ...nothingYet };
+  return { amount, priority, expires_in_days, purchased, line, received, remaining: amount, ...nothingYet };
 }
 
 /** Priority, then the soonest expiry; the sort is stable, so the oldest of what is left. */
