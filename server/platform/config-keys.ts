@@ -41,6 +41,7 @@ export const configSchema = z.object({
   NETRA_POSTGRES_SSLMODE: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
   NETRA_POSTGRES_APP_URL: url('postgres:', 'postgresql:').optional(),
   NETRA_POSTGRES_POOL: whole(2, 1_000, 20),
+  NETRA_POSTGRES_PREPARED: z.enum(['on', 'off']).default('on'),
   NETRA_CLICKHOUSE_URL: httpUrl.optional(),
   NETRA_REDIS_URL: url('redis:', 'rediss:').optional(),
   NETRA_SECRET: z

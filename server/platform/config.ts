@@ -33,6 +33,8 @@ export interface Config {
   /** The application's login as told; null = derived from the owner's (`appUrl`). */
   readonly postgres_app_url: string | null;
   readonly postgres_pool: number;
+  /** Named statements: planned once a connection. Off behind a pooler in transaction mode that does not know them. */
+  readonly postgres_prepared: boolean;
   /** null = embedded. */
   readonly clickhouse_url: string | null;
   /** null = the in-process engine. */
@@ -198,6 +200,7 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     postgres_url: settings.NETRA_POSTGRES_URL ?? null,
     postgres_app_url: settings.NETRA_POSTGRES_APP_URL ?? null,
     postgres_pool: settings.NETRA_POSTGRES_POOL,
+    postgres_prepared: settings.NETRA_POSTGRES_PREPARED === 'on',
     clickhouse_url: settings.NETRA_CLICKHOUSE_URL ?? null,
     redis_url: settings.NETRA_REDIS_URL ?? null,
     secret: settings.NETRA_SECRET ?? null,

@@ -50,7 +50,12 @@ export async function openPlatform({ config, urls, role, ...given }: PlatformOpt
   const log = (given.log ?? openLog({ level: config.log_level })).child({ node: node_id });
   const clock = systemClock;
   const pool_size = config.postgres_pool;
-  const postgres = openPostgres(postgresUrlFor(role, urls), { pool_size, log, application_name: `netra ${role}` });
+  const postgres = openPostgres(postgresUrlFor(role, urls), {
+    pool_size,
+    log,
+    application_name: `netra ${role}`,
+    prepared: config.postgres_prepared,
+  });
   const metrics = openMetrics({ process: true });
   observePool(metrics, postgres.pool, `postgres_${role}`);
   const clickhouse = openClickHouse(urls.clickhouse_url, { log });

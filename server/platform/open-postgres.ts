@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly acquire_timeout_ms?: number;
   readonly statement_timeout_ms?: number;
   readonly application_name?: string;
+  /** False sends every statement unnamed: to a pooler that would look for the name on another connection. */
+  readonly prepared?: boolean;
 }
 
 const maxAttempts = 8;
@@ -50,10 +52,16 @@ interface TimedQuery extends QueryConfig {
   readonly query_timeout: number;
 }
 
-function toQuery(statement: Statement, statement_timeout_ms: number): TimedQuery {
+/** How the statements of a pool or transaction are sent. */
+interface Manner {
+  readonly statement_timeout_ms: number;
+  readonly prepared: boolean;
+}
+
+function toQuery(statement: Statement, { statement_timeout_ms, prepared }: Manner): TimedQuery {
   const { name, text, values, timeout_ms } = statement;
   const query_timeout = Math.ceil(timeout_ms ?? statement_timeout_ms + answerSlack_ms);
-  return { text, values: [...values], query_timeout, ...(name === undefined ? {} : { name }) };
+  return { text, values: [...values], query_timeout, ...(name === undefined || !prepared ? {} : { name }) };
 }
 
 /** Runs `work` again after a deadlock or serialization failure, at most `maxAttempts` times, with full jitter. */
@@ -73,14 +81,14 @@ async function retrying<T>(random: () => number, work: () => Promise<T>): Promis
 async function inTransaction<T>(
   pool: Pool,
   begin: string,
-  statement_timeout_ms: number,
+  manner: Manner,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query(begin);
-    const result = await work(transaction(client, statement_timeout_ms));
+    const result = await work(transaction(client, manner));
     await client.query('commit');
     return result;
   } catch (error) {
@@ -99,11 +107,11 @@ async function rollBack(client: PoolClient, cause: unknown): Promise<Error | und
   );
 }
 
-function transaction(client: PoolClient, statement_timeout_ms: number): Transaction {
+function transaction(client: PoolClient, manner: Manner): Transaction {
   return {
     async rows<Row>(statement: Statement): Promise<Row[]> {
       // The row's shape is the statement's promise: texts and row types stand side by side in `sql/`.
-      const result = await client.query(toQuery(statement, statement_timeout_ms));
+      const result = await client.query(toQuery(statement, manner));
       return result.rows as Row[];
     },
   };
@@ -111,7 +119,8 @@ function transaction(client: PoolClient, statement_timeout_ms: number): Transact
 
 /** Opens a pool on `url`. Connects on first use, so a node may start before its database. Throws on a malformed URL. */
 export function openPostgres(url: string, options: PostgresOptions): Postgres {
-  const { log, random = Math.random, statement_timeout_ms: usual_ms = 30_000 } = options;
+  const { log, random = Math.random, statement_timeout_ms: usual_ms = 30_000, prepared = true } = options;
+  const usual: Manner = { statement_timeout_ms: usual_ms, prepared };
   const pool = new Pool({
     ...connectionOptions(url),
     max: options.pool_size,
@@ -138,16 +147,16 @@ export function openPostgres(url: string, options: PostgresOptions): Postgres {
   return {
     pool,
     call: <Row>(statement: Statement) =>
-      mapped(statement.name ?? null, async () => (await pool.query(toQuery(statement, usual_ms))).rows as Row[]),
+      mapped(statement.name ?? null, async () => (await pool.query(toQuery(statement, usual))).rows as Row[]),
     async inOrg(org_id, work) {
       if (!uuidShape.test(org_id)) throw new NetraError('invalid_request', 'The organisation id is not a uuid');
       // One round trip for both; the id was checked to be a uuid, so it cannot carry SQL.
-      return mapped(null, () => inTransaction(pool, `begin; select netra.enter_org('${org_id}')`, usual_ms, work));
+      return mapped(null, () => inTransaction(pool, `begin; select netra.enter_org('${org_id}')`, usual, work));
     },
     inSnapshot(statement_timeout_ms, work) {
       const limit = `set local statement_timeout = ${Math.ceil(statement_timeout_ms)}`;
       const begin = `begin isolation level repeatable read read only; ${limit}`;
-      return mapped(null, () => inTransaction(pool, begin, statement_timeout_ms, work));
+      return mapped(null, () => inTransaction(pool, begin, { statement_timeout_ms, prepared }, work));
     },
     close: () => pool.end(),
   };

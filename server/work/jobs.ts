@@ -58,6 +58,7 @@ export async function startJobs({
     concurrency: 1,
     pollInterval: 2_000,
     schema,
+    noPreparedStatements: !platform.config.postgres_prepared,
     noHandleSignals: true,
     logger: toLog(platform.log),
     taskList,

@@ -163,7 +163,7 @@ test('a drain has a deadline: what is in the middle of a long step by then is br
   const client = createClient({ url: leaves.url, token, backoff, WebSocket: cuttingSocket([], [leaves, stays]) });
   const handle = await client.run({
     agent: 'rehearsal',
-    input: { steps: 2, deltas: 1, delta_bytes: 24, step_ms: 5_000, tool: 'wait' },
+    input: { steps: 2, deltas: 1, delta_bytes: 24, step_ms: 3_000, tool: 'wait' },
   });
   const events: EventFrame[] = [];
   const started = Promise.withResolvers<void>();
