@@ -23,7 +23,9 @@ export function toNetraError(error: unknown): NetraError {
   if (error instanceof NetraError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const where = error.validationContext ?? 'body';
-    const fields = error.validation.map((issue) => ({ in: where, path: issue.instancePath, problem: issue.keyword }));
+    const fields = error.validation.flatMap((issue) =>
+      pathsOf(issue).map((path) => ({ in: where, path, problem: issue.keyword })),
+    );
     return new NetraError('invalid_request', `The ${where} does not match the schema; see fields.`, { fields });
   }
   const code = codeOf(error);
@@ -40,6 +42,16 @@ export function toNetraError(error: unknown): NetraError {
       cause: error,
     },
   );
+}
+
+/** A plain word: what a caller chose may be repeated only if it can mean nothing to whoever shows it. */
+const plainName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+
+/** Where the fault is; for members that no schema names, their own places, as far as their names are plain words. */
+function pathsOf({ instancePath, params }: { readonly instancePath: string; readonly params: object }): string[] {
+  if (!('keys' in params) || !Array.isArray(params.keys)) return [instancePath];
+  const names = params.keys.filter((key): key is string => typeof key === 'string' && plainName.test(key));
+  return names.length === 0 ? [instancePath] : names.map((name) => `${instancePath.replace(/\/$/, '')}/${name}`);
 }
 
 /** The body of a refusal (RFC 9457 §3.1): standard members win over facts of the same name. */

@@ -1,6 +1,6 @@
 import { NetraError, problem } from '@netra/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Ctx } from '../platform/index.ts';
 import { ctxOf, type PublicCtx } from './caller.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
@@ -77,8 +77,8 @@ export function route<
       tags: [operation.tag],
       ...(operation.access === 'tenant' ? { security: [{ bearer: [] }] } : {}),
       ...(spec.params ? { params: spec.params } : {}),
-      ...(spec.query ? { querystring: spec.query } : {}),
-      ...(spec.body ? { body: spec.body } : {}),
+      ...(spec.query ? { querystring: strictly(spec.query) } : {}),
+      ...(spec.body ? { body: strictly(spec.body) } : {}),
       response: {
         [operation.status]: spec.response,
         default: { description: 'A refusal (RFC 9457)', content: { 'application/problem+json': { schema: problem } } },
@@ -111,6 +111,14 @@ export function route<
       return reply.code(operation.status).send(toWire(answer));
     },
   });
+}
+
+/**
+ * Refuses members that the schema does not name: a misspelt one would be dropped without a word, and the caller billed
+ * without the VAT id, or the cap, that they believe they set. A `looseObject`, for other people's clients, stays loose.
+ */
+function strictly<T>(schema: z.ZodType<T>): z.ZodType {
+  return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
 }
 
 /** Who calls, and may it: authenticates, counts the request, and leaves the context on the request. */

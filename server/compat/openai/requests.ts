@@ -29,7 +29,7 @@ export const createResponseRequest = z.looseObject({
   ...ours,
 });
 
-export const readResponseQuery = z.object({
+export const readResponseQuery = z.looseObject({
   stream: z.stringbool().default(false),
   starting_after: z.coerce.number().int().nonnegative().optional(),
 });

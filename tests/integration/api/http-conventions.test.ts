@@ -5,7 +5,7 @@
  * Strategic impact: an interface that others can generate clients for, and trust
  *
  * Planted bugs that turn this red: answer the driver's message of an unknown error; forget Allow; take the limiter out;
- * let any origin in; count probes; create a second thread for the same key.
+ * let any origin in; count probes; create a second thread for the same key; drop members that no schema names.
  */
 import { createClient, type Client } from '@netra/client';
 import { problem, type Problem } from '@netra/contract';
@@ -74,6 +74,28 @@ test('a refusal is a problem document with a stable code, whatever was wrong', a
   for (const [what, answer, status, code] of cases) {
     expect({ what, status: answer.status, code: (await problemOf(answer)).code }).toEqual({ what, status, code });
   }
+});
+
+test('a member that no schema names is refused by its name, in a body and in a query, and nothing is done', async () => {
+  const misspelt = await problemOf(
+    await ask('/v1/billing/profile', {
+      method: 'PUT',
+      body: JSON.stringify({
+        name: 'Ada',
+        address: '1 Row',
+        country: 'IE',
+        tax_id: 'IE6388047V',
+        email: 'a@example.com',
+      }),
+      headers: { 'content-type': 'application/json' },
+    }),
+  );
+  expect(misspelt).toMatchObject({ status: 400, fields: [{ in: 'body', path: '/tax_id' }] });
+  expect(JSON.stringify(misspelt)).not.toContain('IE6388047V');
+  const query = await problemOf(await ask('/v1/credits/transfers?limit=1&form=2026-01-01'));
+  expect(query).toMatchObject({ status: 400, fields: [{ in: 'querystring', path: '/form' }] });
+  const evil = await problemOf(await ask('/v1/credits/transfers?%3Cscript%3E=1'));
+  expect(evil).toMatchObject({ status: 400, fields: [{ in: 'querystring', path: '/' }] });
 });
 
 test('a wrong method names the right ones, 401 names the scheme, a bad field is named and not repeated', async () => {
