@@ -200,7 +200,7 @@ create table netra.subscription_charge (
   plan_valid_from timestamptz not null,
   kind            text not null check (kind in ('base', 'upgrade')),
   -- Exact; of an upgrade to the 20th decimal. Rounded on the invoice, and there alone.
-  exact_usd       numeric not null,
+  exact_usd       numeric not null check (exact_usd >= 0),
   description     text not null,
   at              timestamptz not null default now(),
   primary key (org_id, charge_id),
@@ -302,7 +302,8 @@ begin
 end
 $$;
 
--- What an upgrade costs for the seconds that are left: (new − old) × left ÷ total.
+-- What an upgrade costs for the seconds that are left: (new − old) × left ÷ total. A plan with more credits for less
+-- money costs nothing more now, and less from the next period on.
 create function netra.charge_upgrade(p_sub netra.subscription, p_old netra.plan, p_new netra.plan) returns void
   language plpgsql as $$
 declare
@@ -312,7 +313,7 @@ begin
     plan_valid_from, kind, exact_usd, description)
   values (p_sub.org_id, p_sub.subscription_id, p_sub.period_index, p_sub.period_start, p_sub.period_end,
     p_new.plan_id, p_new.valid_from, 'upgrade',
-    trim_scale(round(((p_new.price_usd - p_old.price_usd) * v_time.left_s)::numeric(60, 30) / v_time.total_s, 20)),
+    trim_scale(round((greatest(p_new.price_usd - p_old.price_usd, 0) * v_time.left_s)::numeric(60, 30) / v_time.total_s, 20)),
     format('upgrade from %s to %s, %s of %s seconds', p_old.plan_id, p_new.plan_id, trim_scale(v_time.left_s),
            trim_scale(v_time.total_s)))
   on conflict (org_id, subscription_id, period_index, plan_id, plan_valid_from) where kind = 'upgrade' do nothing;
@@ -788,7 +789,7 @@ begin
   select s.org_id, s.subscription_id, s.period_index, s.period_start, s.period_end, d.plan_id, d.valid_from,
          case when d.place = 0 then 'base' else 'upgrade' end,
          case when d.place = 0 then d.price_usd
-              else trim_scale(round(((d.price_usd - d.from_price_usd) * d.said[3]::numeric)::numeric(60, 30)
+              else trim_scale(round((greatest(d.price_usd - d.from_price_usd, 0) * d.said[3]::numeric)::numeric(60, 30)
                                     / d.said[4]::numeric, 20)) end,
          case when d.place = 0 then format('%s plan, %s to %s', d.plan_id,
                 to_char(s.period_start at time zone 'UTC', 'YYYY-MM-DD'),

@@ -20,6 +20,7 @@ import {
 } from '../../../server/plans/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { credit, openLedger, type LedgerNode } from '../ledger-node.ts';
+import { ageSchedules } from './age-schedules.ts';
 import { refusal } from './credits/stage.ts';
 
 const home = suite();
@@ -38,19 +39,7 @@ function schedule(ctx: Ctx, terms: Partial<ScheduleGrantInput> = {}): Promise<{ 
   return scheduleGrant({ platform, input: { ...usual, org: ctx.principal.org_id, key: randomUUID(), ...terms } });
 }
 
-/** Sets the stage: the organisation's schedules, and what they gave, are so many days older. */
-async function age({ principal: { org_id } }: Ctx, days: number): Promise<void> {
-  await node.owner(
-    `with s as (
-       update netra.grant_schedule set first_at = first_at - interval '${days} days',
-              next_at = next_at - interval '${days} days' where org_id = $1
-     )
-     update netra.credit_grant g set expires_at = g.expires_at - interval '${days} days'
-       from netra.scheduled_grant o
-      where g.org_id = $1 and o.org_id = $1 and o.grant_id = g.grant_id and g.expires_at > now()`,
-    [org_id],
-  );
-}
+const age = (ctx: Ctx, days: number): Promise<void> => ageSchedules(node, ctx, days);
 
 const due = (): Promise<number> => grantDuePeriods({ platform: node.platform, limit: 100 });
 async function occurrences({ principal: { org_id } }: Ctx): Promise<readonly number[]> {

@@ -103,6 +103,19 @@ describe('what a subscription owes', () => {
     expect((await chargesOf(ctx)).filter(({ kind }) => kind === 'upgrade')).toHaveLength(3);
   });
 
+  // Planted bug that turns it red: charge_upgrade() without greatest().
+  it('pays nothing back for an upgrade to a plan that costs less and gives more', async () => {
+    const ctx = await onPlan('mid');
+    const bargain = `insert into netra.plan select (jsonb_populate_record(p, '{"plan_id": "bargain", "price_usd": 900,
+      "credits_micro": 6000000000}')).* from netra.plan p where p.plan_id = $1 order by p.valid_from limit 1`;
+    await node.owner(bargain, ['mid']);
+    await changePlan({ ctx, input: { plan: 'bargain' } });
+    const { granted_micro } = await changePlan({ ctx, input: { plan: 'enterprise' } });
+    expect(granted_micro).toBeGreaterThan(0n);
+    const upgrades = (await chargesOf(ctx)).filter(({ kind }) => kind === 'upgrade');
+    expect(upgrades.find(({ plan_id }) => plan_id === 'enterprise')?.exact_usd).toBe('0');
+  });
+
   // Planted bug that turns it red: grant_period_once() asked whether or not charge_period() entered the period.
   it('gives an upgrade from a plan without credits its share, and not the month on top', async () => {
     const ctx = await node.newOrg();

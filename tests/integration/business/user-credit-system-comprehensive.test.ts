@@ -10,6 +10,7 @@ import { allocation } from './credits/allocation.ts';
 import { billing } from './credits/billing.ts';
 import { deduction } from './credits/deduction.ts';
 import { refunds } from './credits/refunds.ts';
+import { grants } from './credits/grants.ts';
 import { enforcement } from './credits/enforcement.ts';
 import { spending } from './credits/spending.ts';
 import { openStage, type Stage } from './credits/stage.ts';
@@ -21,6 +22,7 @@ beforeAll(async () => {
 });
 
 describe('credits-1: allocation by plan', () => allocation(() => stage));
+describe('credits-1: credits beside the plan', () => grants(() => stage));
 describe('credits-2: deduction', () => deduction(() => stage));
 describe('credits-2: refunds, debts, lines, wallets and the chain', () => refunds(() => stage));
 describe('credits-3: enforcement', () => enforcement(() => stage));
