@@ -1,14 +1,16 @@
 import type { Column, Content, TableCell, TDocumentDefinitions } from 'pdfmake/interfaces.js';
-import { amount, day, percent, taxSummary } from './invoice-figures.ts';
+import { amount, countryName, day, percent, taxSummary } from './invoice-figures.ts';
 import { printable } from './printable.ts';
 import type { Invoice } from './read-invoice.ts';
 
 const grey = '#5f6b7a';
+const ink = '#1f2933';
+const rule = '#c3cad3';
 const ruled = {
   hLineWidth: (row: number, node: { readonly table: { readonly body: readonly unknown[] } }): number =>
     row === 0 ? 0 : row === 1 || row === node.table.body.length ? 0.8 : 0.3,
   vLineWidth: (): number => 0,
-  hLineColor: (): string => '#c3cad3',
+  hLineColor: (): string => rule,
   paddingTop: (): number => 4,
   paddingBottom: (): number => 4,
 };
@@ -38,7 +40,7 @@ export function invoiceDocument(invoice: Invoice, covers: (code_point: number) =
       creationDate: invoice.issued_at,
       modDate: invoice.issued_at,
     },
-    defaultStyle: { font: 'Roboto', fontSize: 9, lineHeight: 1.15 },
+    defaultStyle: { font: 'Roboto', fontSize: 9, lineHeight: 1.15, color: ink },
     styles: {
       label: { fontSize: 8, color: grey },
       cell: { fontSize: 9 },
@@ -68,9 +70,12 @@ const missingGlyphs: Content = {
 type Say = (text: string) => string;
 
 function head(invoice: Invoice, say: Say): Content {
+  const { name } = invoice.seller;
+  // A name of 200 letters would otherwise push what the document is about to the second page.
+  const fontSize = name.length > 80 ? 10 : name.length > 40 ? 13 : 17;
   return {
     columns: [
-      { width: '*', text: say(invoice.seller.name), fontSize: 17, bold: true, lineHeight: 1.05 },
+      { width: '*', text: say(name), fontSize, bold: true, lineHeight: 1.05 },
       { width: 170, text: titleOf(invoice).toUpperCase(), fontSize: 17, alignment: 'right', color: grey },
     ],
     columnGap: 24,
@@ -91,19 +96,29 @@ function parties(invoice: Invoice, say: Say): Content {
   });
   return {
     columns: [
-      block('From', [seller.name, seller.address, seller.country, seller.tax_id && `Tax id ${seller.tax_id}`]),
+      block('From', [
+        seller.name,
+        seller.address,
+        countryName(seller.country),
+        seller.tax_id && `Tax id ${seller.tax_id}`,
+      ]),
       block(invoice.kind === 'invoice' ? 'Bill to' : 'To', [
         buyer.name,
         buyer.address,
-        buyer.country,
+        countryName(buyer.country),
         buyer.vat_id && `VAT id ${buyer.vat_id}`,
         buyer.email,
       ]),
-      { width: 170, table: { widths: ['auto', '*'], body: facts(invoice) }, layout: 'noBorders' },
+      { width: 170, table: { widths: ['auto', '*'], body: facts(invoice) }, layout: flush },
     ],
     columnGap: 20,
     margin: [0, 0, 0, 24],
   };
+}
+
+/** Whether there is something to pay: what was bought is paid already. */
+function owes({ kind, due_usd }: Invoice): boolean {
+  return kind === 'invoice' && Number(due_usd) > 0;
 }
 
 function facts(invoice: Invoice): TableCell[][] {
@@ -111,7 +126,7 @@ function facts(invoice: Invoice): TableCell[][] {
   const rows: readonly (readonly [string, string | null])[] = [
     ['Number', invoice.number],
     ['Issued', day(invoice.issued_at)],
-    ['Due', invoice.kind === 'invoice' ? day(invoice.due_at) : null],
+    ['Due', owes(invoice) ? day(invoice.due_at) : null],
     ['Corrects', invoice.corrects],
     ['Period', period_start && period_end && `${day(period_start)} to\n${day(period_end)}`],
   ];
@@ -122,6 +137,16 @@ function facts(invoice: Invoice): TableCell[][] {
       { text: value ?? '', alignment: 'right' },
     ]);
 }
+
+/** Without lines, and level with the text beside it. */
+const flush = {
+  hLineWidth: (): number => 0,
+  vLineWidth: (): number => 0,
+  paddingLeft: (): number => 0,
+  paddingRight: (): number => 0,
+  paddingTop: (): number => 0,
+  paddingBottom: (): number => 3,
+};
 
 const right = (text: string, more: object = {}): TableCell => ({ text, alignment: 'right', noWrap: true, ...more });
 
@@ -161,7 +186,9 @@ function totals(invoice: Invoice): Content {
     ['Total', invoice.total_usd, true],
   ];
   if (Number(invoice.prepaid_usd) !== 0) rows.push(['Already paid', minus(invoice.prepaid_usd), false]);
-  if (invoice.kind === 'invoice') rows.push(['Amount due', invoice.due_usd, true]);
+  if (invoice.kind === 'invoice')
+    rows.push([owes(invoice) ? `Amount due by ${day(invoice.due_at)}` : 'Amount due', invoice.due_usd, true]);
+  const last = rows.length;
   return {
     unbreakable: true,
     columns: [
@@ -175,7 +202,12 @@ function totals(invoice: Invoice): Content {
             right(`${currency} ${amount(value)}`, { bold }),
           ]),
         },
-        layout: 'noBorders',
+        layout: {
+          ...ruled,
+          // Above the total, and around what is to be paid.
+          hLineWidth: (row: number): number =>
+            row === 2 ? 0.3 : row === last || (row === last - 1 && row > 2) ? 0.8 : 0,
+        },
       },
     ],
     margin: [0, 10, 0, 14],

@@ -5,9 +5,16 @@ export function day(at: Date): string {
   return at.toISOString().slice(0, 10);
 }
 
-/** An exact decimal with its thousands parted: 1234.5 → 1,234.5. */
+const countries = new Intl.DisplayNames('en', { type: 'region', fallback: 'code' });
+
+/** NL → Netherlands, as an address on a letter says it. */
+export function countryName(code: string | null): string | null {
+  return code === null ? null : (countries.of(code) ?? code);
+}
+
+/** An exact decimal as people print it: thousands parted, and a minus that is one: -1234.5 → −1,234.5. */
 export function amount(decimal: string): string {
-  const [whole = '', part] = decimal.split('.');
+  const [whole = '', part] = decimal.replace('-', '\u2212').split('.');
   const parted = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',');
   return part === undefined ? parted : `${parted}.${part}`;
 }

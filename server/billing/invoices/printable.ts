@@ -4,8 +4,10 @@ export interface Printable {
   readonly whole: boolean;
 }
 
-/** Longest run of characters without a place to break a line: a name of 200 letters still stays in its column. */
-const longestWord = 18;
+/** A wider word may be parted, in widths of a small letter: no column holds a name of 200 letters. */
+const widestWord = 26;
+/** Where: after so many letters each, so that its lines are full. */
+const part = 3;
 
 /**
  * Text for a font that `covers` some characters: each other one is shown by its code point, `[U+5C71]`, and so are
@@ -25,5 +27,11 @@ export function printable(text: string, covers: (code_point: number) => boolean)
 
 /** Lets words that no column can hold be parted, by a space of no width. */
 function breakable(text: string): string {
-  return text.replaceAll(new RegExp(`\\S{${longestWord}}(?=\\S)`, 'g'), '$&\u200B');
+  const letters = new RegExp(`\\S{${part}}(?=\\S)`, 'gu');
+  return text.replaceAll(/\S+/g, (word) => (widthOf(word) > widestWord ? word.replaceAll(letters, '$&\u200B') : word));
+}
+
+/** About: capitals, m, w and what is no letter of a small alphabet are half as wide again. */
+function widthOf(word: string): number {
+  return Array.from(word).reduce((width, character) => width + (/[a-ln-vx-z.,:;'à-ÿ]/.test(character) ? 1 : 1.5), 0);
 }

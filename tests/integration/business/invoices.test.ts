@@ -171,6 +171,11 @@ describe('credits that were bought', () => {
       ['purchase', '10.00'],
     ]);
     expect(first).toMatchObject({ total_usd: '48.39', prepaid_usd: '12.10', due_usd: '36.29', state: 'open' });
+    await ageSubscription(node, ctx, { periods: 1 });
+    expect(
+      (await issued(ctx)).lines.map(({ kind }) => kind),
+      'not again',
+    ).toEqual(['base']);
     await run("select * from netra.begin_refund($1, $2, 'unused')", [org_id, purchase]);
     await run("select * from netra.finish_refund($1, $2, 'bank 2', 'me', '')", [org_id, purchase]);
     await ageSubscription(node, ctx, { periods: 1 });
