@@ -214,8 +214,8 @@ create function netra.guard_invoice() returns trigger
   language plpgsql as $$
 begin
   if to_jsonb(new) - array['state', 'paid_at'] is distinct from to_jsonb(old) - array['state', 'paid_at']
-     or new.state <> old.state and (old.state, new.state) not in (('open', 'paid'), ('open', 'credited'),
-                                                                  ('paid', 'credited')) then
+     or new.state <> old.state and (old.state, new.state) not in (('open', 'paid'), ('paid', 'open'),
+                                                                  ('open', 'credited'), ('paid', 'credited')) then
     raise exception 'netra.invoice is immutable: correct an invoice with a credit note'
       using errcode = 'restrict_violation';
   end if;

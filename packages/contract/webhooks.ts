@@ -5,6 +5,7 @@ export const webhookTypes = [
   'credits.threshold',
   'invoice.issued',
   'invoice.paid',
+  'invoice.reopened',
   'purchase.paid',
   'purchase.refunded',
   'payment.failed',

@@ -144,6 +144,12 @@ export const operations = {
   readPurchase: get('/v1/credits/purchases/:purchase', 'payments', 'One purchase', 'tenant'),
   cancelPurchase: post('/v1/credits/purchases/:purchase/cancel', 'payments', 'End a purchase that is not paid', change),
   listPayments: get('/v1/payments', 'payments', 'Money that came and went back, newest first', 'tenant'),
+  createPlanCheckout: post('/v1/subscription/checkout', 'payments', 'Ask for a dearer plan: what to pay first', create),
+  readPlanCheckout: get('/v1/subscription/checkout/:checkout', 'payments', 'How a paid plan stands', 'tenant'),
+  payInvoice: post('/v1/invoices/:invoice/pay', 'payments', 'Where to pay what an invoice has left', {
+    ...create,
+    status: 200,
+  }),
   receiveStripeEvent: post('/v1/payments/stripe/webhook', 'payments', 'Where Stripe tells of payments; signed', signed),
 
   readSpending: get('/v1/spending', 'credits', 'What may be spent in this period, and what is', 'tenant'),

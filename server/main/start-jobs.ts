@@ -1,5 +1,5 @@
 import { pumpOutbox, watchOutbox } from '../analytics/index.ts';
-import { issueDueInvoices, processPaymentEvents } from '../billing/index.ts';
+import { issueDueInvoices, processPaymentEvents, tellSubscriptions } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
 import { postgresUrlFor, type Platform, type StoreUrls } from '../platform/index.ts';
 import { forgetDeliveries, noteThresholds } from '../webhooks/index.ts';
@@ -25,9 +25,12 @@ export async function startJobs(options: {
       { name: 'forget_deliveries', cron: '17 * * * *', run: () => forgetDeliveries({ platform, limit: rowsPerRun }) },
       { name: 'issue_invoices', cron: '*/5 * * * *', run: () => issueDueInvoices({ platform, limit: orgsPerRun }) },
       { name: 'process_payment_events', cron: '* * * * *', run: () => processPaymentEvents({ platform }) },
+      { name: 'tell_subscriptions', cron: '* * * * *', run: () => tellSubscriptions({ platform }) },
       { name: 'sweep_holds', cron: '*/10 * * * *', run: () => sweepHolds({ platform }) },
     ],
   });
+  // What another node took in and died on is not left for the next minute.
+  await jobs.kick('process_payment_events');
   // Soon after a run has ended, however many end: the pump is asked for once in a few seconds, not once a run.
   const watch = watchOutbox({ platform, found: () => jobs.kick('pump_outbox') });
   return async () => {

@@ -62,6 +62,7 @@ export const configSchema = z.object({
   NETRA_MODEL_KEY: text.optional(),
   NETRA_CREDITS: z.enum(creditModes).default('enforce'),
   NETRA_PAYMENTS: z.enum(['manual', 'stripe']).default('manual'),
+  NETRA_STRIPE_URL: httpUrl.optional(),
   NETRA_STRIPE_KEY: text.regex(/^(sk|rk)_(test|live)_\w+$/, 'must be a secret or restricted key of Stripe').optional(),
   NETRA_STRIPE_WEBHOOK_SECRET: text.regex(/^whsec_\S{16,}$/, 'must be the signing secret of the endpoint').optional(),
   NETRA_CAPACITY: whole(0, 100_000, 256),

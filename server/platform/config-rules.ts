@@ -116,9 +116,9 @@ const outgoing: Rule = (settings) =>
     : [];
 
 const payments: Rule = (settings) => {
-  const { NETRA_STRIPE_KEY: key, NETRA_STRIPE_WEBHOOK_SECRET: secret } = settings;
+  const { NETRA_STRIPE_KEY: key, NETRA_STRIPE_WEBHOOK_SECRET: secret, NETRA_STRIPE_URL: url } = settings;
   if (settings.NETRA_PAYMENTS === 'manual') {
-    return (key ?? secret) === undefined
+    return (key ?? secret ?? url) === undefined
       ? []
       : [{ key: 'NETRA_PAYMENTS', problem: 'must be stripe when the NETRA_STRIPE keys are set' }];
   }
@@ -139,6 +139,7 @@ export const rules: readonly Rule[] = [
   remote('NETRA_CLICKHOUSE_URL', 'https:', true),
   remote('NETRA_REDIS_URL', 'rediss:', false),
   remote('NETRA_PUBLIC_URL', 'https:', true),
+  remote('NETRA_STRIPE_URL', 'https:', false),
   secret,
   origins,
   logLevel,

@@ -49,7 +49,13 @@ export interface Config {
   /** Who carries money: the operator by hand, or Stripe. */
   readonly payments:
     | { readonly provider: 'manual' }
-    | { readonly provider: 'stripe'; readonly key: string; readonly webhook_secret: string };
+    | {
+        readonly provider: 'stripe';
+        readonly key: string;
+        readonly webhook_secret: string;
+        /** Where its API is; null = at Stripe. */
+        readonly url: string | null;
+      };
   /** Runs at once on this node; 0 = it serves, and leaves the work to others. */
   readonly capacity: number;
   readonly lease_ms: number;
@@ -224,6 +230,6 @@ function paymentsOf(settings: Settings): Config['payments'] {
   const { NETRA_PAYMENTS: provider, NETRA_STRIPE_KEY: key, NETRA_STRIPE_WEBHOOK_SECRET: webhook_secret } = settings;
   // The rules have asked for both.
   return provider === 'stripe' && key !== undefined && webhook_secret !== undefined
-    ? { provider, key, webhook_secret }
+    ? { provider, key, webhook_secret, url: settings.NETRA_STRIPE_URL ?? null }
     : { provider: 'manual' };
 }

@@ -16,7 +16,7 @@ export async function cancelPurchase({ ctx, input }: { ctx: Ctx; input: ReadPurc
     if (provider.name !== purchase.provider) {
       throw new NetraError('conflict', `This purchase waits for ${purchase.provider}, which is no longer in use here.`);
     }
-    await provider.cancelPurchase(provider_ref);
+    await provider.closePage(provider_ref);
   }
   await ctx.platform.postgres.call(cancelPurchaseStatement(ctx.principal.org_id, purchase_id));
   return readPurchase({ ctx, input });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { oneRow, parseInput, type Ctx } from '../../platform/index.ts';
+import { openPage } from './open-page.ts';
 import { providerOf } from './provider.ts';
 import { readPurchase } from './read-purchase.ts';
 import { idempotencyKey, idOfKey, packName, requirePayer } from './schemas.ts';
 import {
-  keepCustomerStatement,
   openPurchaseStatement,
   quotePurchaseStatement,
   type PurchaseQuote,
@@ -38,12 +38,9 @@ export async function createPurchase({
   if (quote.known) return readPurchase({ ctx, input: { purchase_id: quote.purchase_id } });
 
   const { pack_name, total_usd, tax_name, org_name, customer_ref } = quote;
-  const order = { org_id, org_name, purchase_id: id, pack_name, total_usd, tax_name, customer_ref };
+  const order = { of: 'purchase', id, request: id, org_id, org_name, title: pack_name } as const;
   // The effect outside first: a purchase that is written can always be paid.
-  const started = await provider.startPurchase(order);
-  if (started.customer_ref !== null && customer_ref === null) {
-    await platform.postgres.call(keepCustomerStatement(org_id, provider.name, started.customer_ref));
-  }
+  const started = await openPage(platform, provider, { ...order, total_usd, tax_name, customer_ref });
   const opened = openPurchaseStatement({
     org_id,
     purchase_id: id,

@@ -66,7 +66,8 @@ async function verify({ key, webhook_secret }: Access, body: Buffer, signature: 
 /** Acts on a stored event. Failing is no error: the event stays and is due again. */
 async function act(platform: Platform, access: Access, event: Stripe.Event): Promise<void> {
   try {
-    const notice = noticeOf(event, access.key.includes('_live_'));
+    const { signup_plan: fallback } = platform.config;
+    const notice = noticeOf(event, { livemode: access.key.includes('_live_'), fallback });
     const applied = applyNoticeStatement(provider, event.id, notice);
     const { state } = oneRow(await platform.postgres.call<{ state: string }>(applied));
     if (state === 'flagged') platform.log.warn({ event: event.id, type: event.type }, 'a payment event needs a look');

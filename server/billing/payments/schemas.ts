@@ -5,6 +5,7 @@ import type { Ctx } from '../../platform/index.ts';
 
 export const purchaseId = z.uuid();
 export const packName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'the name of a pack');
+export const planName = z.string().min(1).max(40);
 /** Dollars and cents as a decimal string, above zero. */
 export const usd = z
   .string()

@@ -48,6 +48,15 @@ export function changePlanStatement(org_id: string, plan: string): Statement {
   };
 }
 
+/** As above; refuses a plan that is to be paid first. */
+export function changeUnpaidPlanStatement(org_id: string, plan: string): Statement {
+  return {
+    name: 'plans.change_unpaid_plan',
+    text: 'select plan_id, next_plan_id, effective_at, granted_micro from netra.change_unpaid_plan($1, $2)',
+    values: [org_id, plan],
+  };
+}
+
 export function grantPeriodStatement(org_id: string): Statement {
   return {
     name: 'plans.grant_period',

@@ -46,3 +46,12 @@ export function reactivateSubscriptionStatement(org_id: string): Statement {
     values: [org_id],
   };
 }
+
+/** As above; refuses a plan that ended and is to be paid first. */
+export function reactivateUnpaidPlanStatement(org_id: string): Statement {
+  return {
+    name: 'plans.reactivate_unpaid_plan',
+    text: 'select netra.reactivate_unpaid_plan($1)',
+    values: [org_id],
+  };
+}

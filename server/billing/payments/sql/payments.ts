@@ -72,6 +72,7 @@ export interface PaymentRow {
   readonly kind: 'payment' | 'reversal';
   readonly purchase_id: string | null;
   readonly invoice_id: string | null;
+  readonly checkout_id: string | null;
   readonly amount_usd: string;
   readonly provider: string;
   readonly provider_ref: string;
@@ -87,7 +88,7 @@ export function listPaymentsStatement(
   limit: number,
 ): Statement {
   return {
-    text: `select y.payment_id, y.kind, y.purchase_id, y.invoice_id, y.amount_usd::text as amount_usd, y.provider,
+    text: `select y.payment_id, y.kind, y.purchase_id, y.invoice_id, y.checkout_id, y.amount_usd::text as amount_usd, y.provider,
                   y.provider_ref, y.note, y.recorded_at,
                   (extract(epoch from y.recorded_at) * 1000000)::bigint as recorded_us
              from netra.payment y
@@ -96,4 +97,76 @@ export function listPaymentsStatement(
             order by y.recorded_at desc, y.payment_id desc limit $4`,
     values: [org_id, after?.recorded_us ?? null, after?.payment_id ?? null, limit],
   };
+}
+
+export interface FoundPayment {
+  readonly org_id: string;
+  readonly payment_id: string;
+  readonly kind: 'payment' | 'reversal';
+  readonly purchase_id: string | null;
+  readonly invoice_id: string | null;
+  readonly checkout_id: string | null;
+  readonly amount_usd: string;
+  readonly provider: string;
+  readonly provider_ref: string;
+  readonly note: string;
+  readonly recorded_by: string;
+  readonly recorded_at: Date;
+}
+
+/** For the operator. A null id = all, newest first. */
+export function findPaymentsStatement(payment_id: string | null, limit: number): Statement {
+  return {
+    text: `select y.org_id, y.payment_id, y.kind, y.purchase_id, y.invoice_id, y.checkout_id,
+                  y.amount_usd::text as amount_usd, y.provider, y.provider_ref, y.note, y.recorded_by, y.recorded_at
+             from netra.list_payments($1, $2) y`,
+    values: [payment_id, limit],
+  };
+}
+
+export interface Reversed {
+  readonly org_id: string;
+  readonly amount_usd: string;
+  readonly reference: string;
+  readonly by: string;
+  readonly note: string;
+}
+
+export function reversePaymentStatement(payment_id: string, money: Reversed): Statement {
+  return {
+    text: 'select netra.reverse_payment($1, $2, $3, $4, $5, $6) as reversed',
+    values: [money.org_id, payment_id, money.amount_usd, money.reference, money.by, money.note],
+  };
+}
+
+/** What an invoice has left to pay, and who pays. */
+export interface InvoiceToPay {
+  readonly balance_usd: string;
+  readonly org_name: string;
+  readonly customer_ref: string | null;
+  /** The words of whoever sells. */
+  readonly notes: string | null;
+}
+
+export function invoiceToPayStatement(org_id: string, invoice_id: string, provider: string): Statement {
+  return {
+    text: `select netra.invoice_balance($1, $2)::text as balance_usd, o.name as org_name, c.customer_ref,
+                  (select nullif(s.notes, '') from netra.seller s where s.current) as notes
+             from netra.org o
+             left join netra.payment_customer c on c.org_id = o.org_id and c.provider = $3
+            where o.org_id = $1`,
+    values: [org_id, invoice_id, provider],
+  };
+}
+
+export interface PaymentBreach {
+  readonly org_id: string;
+  readonly invariant: string;
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
+export function checkPaymentsStatement(): Statement {
+  return { text: 'select org_id, invariant, what, expected, found from netra.check_payments()', values: [] };
 }

@@ -1,17 +1,23 @@
 import type Stripe from 'stripe';
-import type { PurchaseOrder, RefundOrder } from '../provider.ts';
+import type { MonthsOrder, PageOrder, RefundOrder } from '../provider.ts';
 
 /**
- * What Stripe is asked, as values: pure, so that a test can read every parameter without asking anybody. The names in
- * metadata are what `noticeOf` looks for when Stripe tells what became of it.
+ * What Stripe is asked, as values: pure. The names in metadata are what `noticeOf` looks for when Stripe tells what
+ * became of it.
  */
 
 /** A request's key at Stripe, made from our own id: a try whose answer was lost is found again, not repeated. */
 export const keyOf = {
   customer: (org_id: string): string => `netra/customer/${org_id}`,
-  purchase: (purchase_id: string): string => `netra/purchase/${purchase_id}`,
+  page: (request: string): string => `netra/page/${request}`,
   refund: (purchase_id: string): string => `netra/refund/${purchase_id}`,
+  months: (checkout_id: string): string => `netra/months/${checkout_id}`,
 };
+
+/** How a plan is named at Stripe: one product each, made when it is first sold. */
+export function productOf(plan_id: string): string {
+  return `netra_plan_${plan_id}`;
+}
 
 /** Stripe counts whole cents, and as a number: exact up to 2⁵³. `usd` has at most two decimals. */
 function centsOf(usd: string): number {
@@ -21,22 +27,22 @@ function centsOf(usd: string): number {
   return Number(whole);
 }
 
-export function customerRequest(order: Pick<PurchaseOrder, 'org_id' | 'org_name'>): Stripe.CustomerCreateParams {
+export function customerRequest(order: Pick<PageOrder, 'org_id' | 'org_name'>): Stripe.CustomerCreateParams {
   return { name: order.org_name, metadata: { netra_org: order.org_id } };
 }
 
 /** One page that takes one payment. `base_url` is where the payer comes back to; nothing is concluded from that. */
-export function purchaseRequest(
-  order: PurchaseOrder,
+export function pageRequest(
+  order: PageOrder,
   customer_ref: string,
   base_url: string,
 ): Stripe.Checkout.SessionCreateParams {
-  const metadata = { netra_org: order.org_id, netra_purchase: order.purchase_id };
-  const back = (how: string): string => new URL(`/?purchase=${order.purchase_id}&checkout=${how}`, base_url).href;
+  const metadata = { netra_org: order.org_id, [`netra_${order.of}`]: order.id };
+  const back = (how: string): string => new URL(`/?${order.of}=${order.id}&checkout=${how}`, base_url).href;
   return {
     mode: 'payment',
     customer: customer_ref,
-    client_reference_id: order.purchase_id,
+    client_reference_id: order.id,
     line_items: [
       {
         quantity: 1,
@@ -44,18 +50,22 @@ export function purchaseRequest(
           currency: 'usd',
           unit_amount: centsOf(order.total_usd),
           product_data: {
-            name: order.pack_name,
+            name: order.title,
             ...(order.tax_name === 'no tax' ? {} : { description: `tax included: ${order.tax_name}` }),
           },
         },
       },
     ],
-    // Another currency or a discount would be another amount than the purchase says.
+    // Another currency or a discount would be another amount than was asked for.
     adaptive_pricing: { enabled: false },
     allow_promotion_codes: false,
     metadata,
-    // A refund is told of by the payment, not by the page.
-    payment_intent_data: { metadata },
+    payment_intent_data: {
+      // A refund is told of by the payment, not by the page.
+      metadata,
+      // The months that follow are collected without the payer.
+      ...(order.of === 'plan' ? { setup_future_usage: 'off_session' } : {}),
+    },
     success_url: back('done'),
     cancel_url: back('left'),
   };
@@ -67,5 +77,41 @@ export function refundRequest(order: RefundOrder): Stripe.RefundCreateParams {
     amount: centsOf(order.total_usd),
     reason: 'requested_by_customer',
     metadata: { netra_purchase: order.purchase_id },
+  };
+}
+
+function monthlyPrice({ plan_id, month_usd }: Pick<MonthsOrder, 'plan_id' | 'month_usd'>) {
+  return {
+    currency: 'usd',
+    product: productOf(plan_id),
+    recurring: { interval: 'month' as const },
+    unit_amount: centsOf(month_usd),
+  };
+}
+
+/** Charged first at `renews_at`: what runs until then was paid on the page. */
+export function monthsRequest(order: MonthsOrder, payment_method: string): Stripe.SubscriptionCreateParams {
+  return {
+    customer: order.customer_ref,
+    items: [{ price_data: monthlyPrice(order) }],
+    default_payment_method: payment_method,
+    billing_cycle_anchor: Math.floor(order.renews_at.getTime() / 1000),
+    proration_behavior: 'none',
+    off_session: true,
+    description: `plan ${order.plan_id}, tax included`,
+    metadata: { netra_org: order.org_id, netra_plan: order.checkout_id },
+  };
+}
+
+/** `item` is the one line of the subscription. */
+export function changeRequest(
+  order: Pick<MonthsOrder, 'plan_id' | 'month_usd'>,
+  item: string,
+): Stripe.SubscriptionUpdateParams {
+  return {
+    items: [{ id: item, price_data: monthlyPrice(order) }],
+    cancel_at_period_end: false,
+    proration_behavior: 'none',
+    description: `plan ${order.plan_id}, tax included`,
   };
 }

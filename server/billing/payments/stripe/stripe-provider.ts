@@ -1,10 +1,20 @@
 import Stripe from 'stripe';
 import { NetraError } from '@netra/contract';
-import type { PaymentProvider, PurchaseOrder } from '../provider.ts';
-import { customerRequest, keyOf, purchaseRequest, refundRequest } from './requests.ts';
+import type { MonthsOrder, PageOrder, PaymentProvider } from '../provider.ts';
+import {
+  changeRequest,
+  customerRequest,
+  keyOf,
+  monthsRequest,
+  pageRequest,
+  productOf,
+  refundRequest,
+} from './requests.ts';
 
 export interface StripeAccess {
   readonly key: string;
+  /** Where the API is; null = at Stripe. */
+  readonly url: string | null;
   /** Where a payer comes back to. */
   readonly base_url: string;
 }
@@ -13,42 +23,93 @@ export interface StripeAccess {
 const timeout_ms = 8_000;
 
 /** Stripe by its own library, at the API version that the library is made for. */
-export function stripeProvider({ key, base_url }: StripeAccess): PaymentProvider {
-  const stripe = new Stripe(key, { timeout: timeout_ms, maxNetworkRetries: 1, telemetry: false });
+export function stripeProvider({ key, url, base_url }: StripeAccess): PaymentProvider {
+  const stripe = new Stripe(key, { ...placeOf(url), timeout: timeout_ms, maxNetworkRetries: 1, telemetry: false });
   return {
     name: 'stripe',
-    startPurchase: (order) => asking(() => startPurchase(stripe, order, base_url)),
-    cancelPurchase: (provider_ref) => asking(() => expireCheckout(stripe, provider_ref)),
+    openPage: (order) => asking(() => openPage(stripe, order, base_url)),
+    closePage: (provider_ref) => asking(() => closePage(stripe, provider_ref)),
     refund: (order) =>
       asking(async () => {
         const idempotencyKey = keyOf.refund(order.purchase_id);
         const { id } = await stripe.refunds.create(refundRequest(order), { idempotencyKey });
         return id;
       }),
+    months: {
+      begin: (order) => asking(() => beginMonths(stripe, order)),
+      change: (subscription_ref, order) => asking(() => changeMonths(stripe, subscription_ref, order)),
+      end: (subscription_ref, when) => asking(() => endMonths(stripe, subscription_ref, when)),
+    },
   };
 }
 
-async function startPurchase(stripe: Stripe, order: PurchaseOrder, base_url: string) {
+function placeOf(url: string | null): { host?: string; port?: string; protocol?: 'http' | 'https' } {
+  if (url === null) return {};
+  const { protocol, hostname, port } = new URL(url);
+  const scheme = protocol === 'http:' ? 'http' : 'https';
+  return { host: hostname, protocol: scheme, port: port === '' ? { http: '80', https: '443' }[scheme] : port };
+}
+
+async function openPage(stripe: Stripe, order: PageOrder, base_url: string) {
   const customer_ref = order.customer_ref ?? (await createCustomer(stripe, order));
-  const session = await stripe.checkout.sessions.create(purchaseRequest(order, customer_ref, base_url), {
-    idempotencyKey: keyOf.purchase(order.purchase_id),
+  const session = await stripe.checkout.sessions.create(pageRequest(order, customer_ref, base_url), {
+    idempotencyKey: keyOf.page(order.request),
   });
   return { provider_ref: session.id, pay_url: session.url, customer_ref };
 }
 
-async function createCustomer(stripe: Stripe, order: PurchaseOrder): Promise<string> {
+async function createCustomer(stripe: Stripe, order: PageOrder): Promise<string> {
   const idempotencyKey = keyOf.customer(order.org_id);
   const { id } = await stripe.customers.create(customerRequest(order), { idempotencyKey });
   return id;
 }
 
-async function expireCheckout(stripe: Stripe, provider_ref: string): Promise<void> {
+async function closePage(stripe: Stripe, provider_ref: string): Promise<void> {
   const session = await stripe.checkout.sessions.retrieve(provider_ref);
   if (session.status === 'expired') return;
   if (session.status === 'complete') {
-    throw new NetraError('conflict', 'This purchase has been paid, or is being paid; it will show soon.');
+    throw new NetraError('conflict', 'This has been paid, or is being paid; it will show soon.');
   }
   await stripe.checkout.sessions.expire(provider_ref);
+}
+
+async function beginMonths(stripe: Stripe, order: MonthsOrder): Promise<string> {
+  const { payment_method: paid_by } = await stripe.paymentIntents.retrieve(order.payment_ref);
+  const payment_method = typeof paid_by === 'string' ? paid_by : paid_by?.id;
+  if (payment_method === undefined)
+    throw new NetraError('conflict', 'The payment names no means that can be used again.');
+  await createProduct(stripe, order.plan_id);
+  const { id } = await stripe.subscriptions.create(monthsRequest(order, payment_method), {
+    idempotencyKey: keyOf.months(order.checkout_id),
+  });
+  return id;
+}
+
+async function createProduct(stripe: Stripe, plan_id: string): Promise<void> {
+  try {
+    await stripe.products.create({ id: productOf(plan_id), name: `Plan ${plan_id}` });
+  } catch (error) {
+    if (!(error instanceof Stripe.errors.StripeError) || error.code !== 'resource_already_exists') throw error;
+  }
+}
+
+async function changeMonths(
+  stripe: Stripe,
+  subscription_ref: string,
+  order: Pick<MonthsOrder, 'plan_id' | 'month_usd'>,
+): Promise<void> {
+  const { items } = await stripe.subscriptions.retrieve(subscription_ref);
+  const [item] = items.data;
+  if (item === undefined) throw new NetraError('conflict', 'The subscription at Stripe has no line to change.');
+  await createProduct(stripe, order.plan_id);
+  await stripe.subscriptions.update(subscription_ref, changeRequest(order, item.id));
+}
+
+async function endMonths(stripe: Stripe, subscription_ref: string, when: 'with_period' | 'now'): Promise<void> {
+  const { status } = await stripe.subscriptions.retrieve(subscription_ref);
+  if (status === 'canceled' || status === 'incomplete_expired') return;
+  if (when === 'now') await stripe.subscriptions.cancel(subscription_ref, { invoice_now: false, prorate: false });
+  else await stripe.subscriptions.update(subscription_ref, { cancel_at_period_end: true });
 }
 
 /** What a caller is told when Stripe does not do it. Stripe's own words may quote the key, so they are not repeated. */

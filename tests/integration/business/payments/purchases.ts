@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { createPurchase, type PurchaseRow } from '../../../../server/billing/index.ts';
+import { checkInvoices, checkPayments, createPurchase, type PurchaseRow } from '../../../../server/billing/index.ts';
 import { checkBooks, readBalance } from '../../../../server/ledger/index.ts';
 import type { Ctx } from '../../../../server/platform/index.ts';
 import { credit, type LedgerNode } from '../../ledger-node.ts';
@@ -11,10 +11,16 @@ export function askForSmall(ctx: Ctx, key = ctx.platform.ids.uuid()): Promise<Pu
   return createPurchase({ ctx, input: { pack: 'small', key } });
 }
 
-/** M1–M3 hold in the whole installation, and the organisation has exactly so much. */
+/** M1–M3 and M5 hold in the whole installation, and the organisation has exactly so much. */
 export async function expectBalanced(node: LedgerNode, ctx: Ctx, available_micro: bigint): Promise<void> {
   expect((await readBalance({ ctx, input: {} })).balance_micro).toBe(available_micro);
-  expect(await checkBooks({ platform: node.platform })).toEqual([]);
+  await expectWhole(node);
+}
+
+export async function expectWhole({ platform }: LedgerNode): Promise<void> {
+  expect(await checkBooks({ platform })).toEqual([]);
+  expect(await checkInvoices({ platform })).toEqual([]);
+  expect(await checkPayments({ platform })).toEqual([]);
 }
 
 /** The payments of an organisation, as the database has them. */
