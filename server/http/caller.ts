@@ -1,11 +1,6 @@
 import { NetraError } from '@netra/contract';
 import type { FastifyRequest } from 'fastify';
-import type { Ctx, Platform, Principal } from '../platform/index.ts';
-
-/** What http needs of accounts: who a token belongs to. Throws `unauthenticated` or `token_expired`. */
-export interface Authenticator {
-  authenticate(platform: Platform, token: string): Promise<Principal>;
-}
+import type { Authenticator, Ctx, Platform } from '../platform/index.ts';
 
 /** What a public operation gets: nobody has signed in. */
 export type PublicCtx = Pick<Ctx, 'platform' | 'trace_id'>;

@@ -57,7 +57,8 @@ export function openEventStream(reply: FastifyReply, headers: Readonly<Record<st
   raw.on('error', () => gone.abort());
   const send = async (text: string): Promise<void> => {
     if (gone.signal.aborted || raw.write(text)) return;
-    await once(raw, 'drain', { signal: gone.signal }).catch(() => undefined);
+    // It rejects only where the reader went, or the connection broke: nobody is left to be told, and `gone` ends the tail.
+    await once(raw, 'drain', { signal: gone.signal }).catch(() => gone.abort());
   };
   return {
     signal: gone.signal,

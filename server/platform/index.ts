@@ -27,7 +27,7 @@ export {
 } from './open-platform.ts';
 export { openPostgres, type PostgresOptions } from './open-postgres.ts';
 export { openRedis } from './open-redis.ts';
-export type { Ctx, Platform, Principal, Role } from './platform.ts';
+export type { Authenticator, Ctx, Platform, Principal, Role } from './platform.ts';
 export type { Postgres, Statement, Transaction } from './postgres.ts';
 export { isConnectionLoss, mapPostgresError, PostgresError } from './postgres-errors.ts';
 export { oneRow } from './one-row.ts';

@@ -3,6 +3,7 @@ import { ClickHouseError as ServerError, createClient, type ClickHouseClient } f
 import { NetraError } from '@netra/contract';
 import type { ClickHouse } from './clickhouse.ts';
 import { redact, type Log } from './log.ts';
+import { networkErrors } from './network-errors.ts';
 
 export interface ClickHouseOptions {
   readonly log: Log;
@@ -23,15 +24,6 @@ export class ClickHouseError extends Error {
   }
 }
 
-const unreachable = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ENOTFOUND',
-  'ETIMEDOUT',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-]);
 // A keep-alive socket that the server closed as we wrote shows up as one of these: asking again is right, once each.
 const staleSocket = new Set(['ECONNRESET', 'EPIPE']);
 const maxAttempts = 3;
@@ -45,7 +37,7 @@ function mapError(error: unknown): Error {
   if (error instanceof ServerError)
     return new ClickHouseError(redact(error.message), Number(error.code), error.type ?? '');
   const message = error instanceof Error ? error.message : String(error);
-  if (unreachable.has(codeOf(error)) || /timeout error|socket hang up/i.test(message)) {
+  if (networkErrors.has(codeOf(error)) || /timeout error|socket hang up/i.test(message)) {
     return new NetraError('unavailable', 'The analytics store cannot be reached; try again');
   }
   return new ClickHouseError(redact(message), 0, 'CLIENT');

@@ -38,6 +38,11 @@ export interface Principal {
   readonly expires_at_ms: number | null;
 }
 
+/** What an adapter needs of accounts: who a token belongs to. Throws `unauthenticated` or `token_expired`. */
+export interface Authenticator {
+  authenticate(platform: Platform, token: string): Promise<Principal>;
+}
+
 /** What each verb gets: the platform, who asks, and the trace that ties log lines together. */
 export interface Ctx {
   readonly platform: Platform;

@@ -1,4 +1,5 @@
 import { NetraError, isErrorCode } from '@netra/contract';
+import { networkErrors } from './network-errors.ts';
 
 /** SQLSTATE of netra.refuse(): a refusal on purpose. */
 const refusalState = 'NT000';
@@ -6,15 +7,8 @@ const refusalState = 'NT000';
 const retryableStates = new Set(['40P01', '40001']);
 // Server going down or starting, too many connections, connection exceptions (class 08), and node's socket errors.
 const unavailableStates = new Set(['57P01', '57P02', '57P03', '53300']);
-const unavailableCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ENOTFOUND',
-  'ETIMEDOUT',
-  'EAI_AGAIN',
-  'ENOENT',
-]);
+// ENOENT: the server's Unix socket is not there.
+const unavailableCodes = new Set([...networkErrors, 'ENOENT']);
 const lostConnection =
   /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection/i;
 

@@ -1,6 +1,8 @@
 import type { IfBusy } from '@netra/contract';
-import type { Ctx, Platform, Principal } from '../platform/index.ts';
+import type { Ctx } from '../platform/index.ts';
 import type { Tail } from '../runs/index.ts';
+
+export type { Authenticator } from '../platform/index.ts';
 
 /** The verbs behind the frames. Each authorises: a run id is not a credential. */
 export interface Rooms {
@@ -20,10 +22,6 @@ export interface Rooms {
   tailRun(call: { ctx: Ctx; input: { run: string; after: number; epoch?: number } }): Promise<Tail>;
   requestCancel(call: { ctx: Ctx; input: { run: string } }): Promise<unknown>;
   giveApproval(call: { ctx: Ctx; input: { run: string; call: string; approved: boolean } }): Promise<unknown>;
-}
-
-export interface Authenticator {
-  authenticate(platform: Platform, token: string): Promise<Principal>;
 }
 
 /** Counts a `run` frame towards the plan's requests an hour; throws `rate_limited`. */
