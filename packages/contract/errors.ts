@@ -31,6 +31,7 @@ export const errorCatalogue = {
   draining: { status: 503, title: 'This node is going away; reconnect', retryable: true },
   fenced: { status: 409, title: 'Another worker has taken this run over', retryable: false },
   deadline_exceeded: { status: 504, title: 'The run took longer than its plan allows', retryable: false },
+  approval_expired: { status: 409, title: 'Nobody answered in time', retryable: false },
   crash_loop: { status: 500, title: 'The run crashed its worker too often', retryable: false },
   model_failed: { status: 502, title: 'The model could not be reached or answered wrongly', retryable: true },
   tool_failed: { status: 502, title: 'A tool failed', retryable: false },

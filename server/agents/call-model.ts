@@ -20,6 +20,8 @@ export interface ModelCall {
   readonly options: LanguageModelV4CallOptions;
   /** Gets each delta as it comes; the model is read on when it resolves. */
   onText(kind: TextKind, delta: string): Promise<void> | void;
+  /** Told of every part that comes. */
+  heard(): void;
   /** Counts all that the model says as it comes, the inputs of its tool calls as well; told also where it fails. */
   readonly received: Received;
 }
@@ -28,11 +30,12 @@ export interface ModelCall {
 const max_calls = 32;
 
 /** One streamed model call. Throws `ModelFailure`, or the provider's own error. */
-export async function callModel({ model, options, onText, received }: ModelCall): Promise<Answer> {
+export async function callModel({ model, options, onText, heard, received }: ModelCall): Promise<Answer> {
   const { stream } = await model.doStream(options);
   const calls: RawCall[] = [];
   let text = '';
   for await (const part of stream) {
+    heard();
     if ('delta' in part) received.bytes += Buffer.byteLength(part.delta);
     options.abortSignal?.throwIfAborted();
     if (part.type === 'reasoning-delta') {

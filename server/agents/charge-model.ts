@@ -1,11 +1,11 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
 import { currentPrices, priceOf, rateUsage, type PriceList } from '../billing/index.ts';
-import { captureHold } from '../ledger/index.ts';
-import { oneRow } from '../platform/index.ts';
+import { oneRow, type Statement } from '../platform/index.ts';
 import { mostItCosts, tokensOf, type MostTokens, type Received } from './call-tokens.ts';
 import { ModelFailure } from './model-failure.ts';
 import { say, type RunScope } from './run-scope.ts';
+import { chargeRunStatement, type ChargedRow } from './sql/charge-run.ts';
 import { growHoldStatement, type GrownRow } from './sql/grow-hold.ts';
 
 /**
@@ -16,10 +16,11 @@ export type Ceiling = (MostTokens & { readonly prices: PriceList; readonly at: D
 
 /**
  * Reserves the most that the next model call can cost: its prompt counted high, its output at the limit that the call
- * enforces, less what earlier calls left over. Throws `insufficient_credits`, `spending_cap` or `budget_reached`, and
- * then nothing was called. `over_budget`: somebody has been asked whether the run may cost more, and it has to be parked.
+ * enforces, less what earlier calls left over. Throws `spending_cap`, or what somebody has denied: `budget_reached`,
+ * `insufficient_credits`; then nothing was called. `asked`: for credits, or whether the run may cost more, and it has to
+ * be parked until there is an answer.
  */
-export async function growHold(scope: RunScope): Promise<Ceiling | 'over_budget'> {
+export async function growHold(scope: RunScope): Promise<Ceiling | 'asked'> {
   const { ctx, claim, model, conversation, agent } = scope;
   const { credits } = ctx.platform.config;
   const { budget } = conversation;
@@ -38,15 +39,29 @@ export async function growHold(scope: RunScope): Promise<Ceiling | 'over_budget'
   if (ceiling.input_tokens > agent.bounds.max_prompt_tokens) {
     throw new ModelFailure(`the conversation has outgrown ${agent.bounds.max_prompt_tokens} tokens`, false);
   }
-  const { org_id, hold_id, fee_micro } = claim;
+  const { hold_id, fee_micro } = claim;
   const most = { input_tokens: ceiling.input_tokens, output_tokens: ceiling.output_tokens };
   const ceiling_micro = mostItCosts(model.modelId, most, prices, at);
   const max_micro = credits === 'observe' ? null : budget.max_micro;
-  const statement = growHoldStatement({ org_id, hold_id, fee_micro, ceiling_micro, max_micro, credits });
-  const hold = oneRow(await ctx.platform.postgres.call<GrownRow>(statement));
+  const statement = growHoldStatement(claim, { hold_id, fee_micro, ceiling_micro, max_micro, credits });
+  const hold = await reserve(scope, statement);
+  if (hold === null) return 'asked';
   if (hold.within) return ceiling;
   say(scope, [budget.ask(hold, fee_micro, ceiling_micro)]);
-  return 'over_budget';
+  return 'asked';
+}
+
+/** Null: the credits are not there, and have been asked for. */
+async function reserve(scope: RunScope, statement: Statement): Promise<GrownRow | null> {
+  const { shortage } = scope.conversation;
+  try {
+    return oneRow(await scope.ctx.platform.postgres.call<GrownRow>(statement));
+  } catch (error) {
+    const short = error instanceof NetraError && error.code === 'insufficient_credits';
+    if (!short || shortage.denied) throw error;
+    say(scope, [shortage.ask(error)]);
+    return null;
+  }
 }
 
 /**
@@ -81,7 +96,8 @@ async function capture(scope: RunScope, ceiling: NonNullable<Ceiling>, received:
   const reason = `model ${model.modelId}`;
   const beyond = ctx.platform.config.credits === 'observe' ? 'observe' : 'plan';
   const input = { hold_id: claim.hold_id, amount_micro, reason, key, model: model.modelId, beyond } as const;
-  const captured = await once(() => captureHold({ ctx, input }));
+  const { postgres } = ctx.platform;
+  const captured = await once(async () => oneRow(await postgres.call<ChargedRow>(chargeRunStatement(claim, input))));
   if (captured === null) return null;
   const usage = { model: model.modelId, ...written(tokens), cost_usd, price_book };
   return { amount_micro: `${amount_micro}`, reason, balance_micro: `${captured.balance_micro}`, usage };

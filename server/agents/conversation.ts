@@ -2,6 +2,7 @@ import type { JSONValue, LanguageModelV4Message, LanguageModelV4Prompt } from '@
 import type { EventData, ModelUsage, NewEvent } from '@netra/contract';
 import { Budget } from './budget.ts';
 import type { Agent, ToolResult } from './define-agent.ts';
+import { Shortage } from './shortage.ts';
 
 export type TextKind = 'agent_thinking' | 'agent_message';
 type AssistantPart = Extract<LanguageModelV4Message, { role: 'assistant' }>['content'][number];
@@ -42,6 +43,7 @@ export class Conversation {
   /** Model calls whose answer broke off, and was charged as far as it had come. */
   broken = 0;
   readonly budget = new Budget();
+  readonly shortage = new Shortage();
   #done: LanguageModelV4Message[] = [];
   #texts: TextPart[] = [];
   #call_parts: AssistantPart[] = [];
@@ -68,6 +70,7 @@ export class Conversation {
   add(event: NewEvent): void {
     this.events += 1;
     this.budget.add(event);
+    this.shortage.add(event);
     switch (event.type) {
       case 'agent_thinking':
       case 'agent_message':

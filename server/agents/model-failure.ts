@@ -11,11 +11,20 @@ export class ModelFailure extends Error {
   }
 }
 
-/** Whether the same call may succeed later: by the provider's own class, and for connections that broke. */
+/** Too slow, too many requests; the rest of 4xx says that this request is wrong, and stays so. */
+const passing4xx: ReadonlySet<number> = new Set([408, 429]);
+/** Of sockets: the endpoint is away, or went away. */
+const brokenSocket = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EAI_AGAIN|UND_ERR_\w+)$/;
+
+/** Whether the same call may succeed later: by the answer's status, and for connections that broke or were silent. */
 export function isRetryableModelError(error: unknown): boolean {
   if (error instanceof ModelFailure) return error.retryable;
-  if (APICallError.isInstance(error)) return error.isRetryable;
-  return error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed');
+  if (APICallError.isInstance(error)) {
+    const { statusCode } = error;
+    return statusCode === undefined ? error.isRetryable : statusCode >= 500 || passing4xx.has(statusCode);
+  }
+  if (error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')) return true;
+  return error instanceof Error && 'code' in error && brokenSocket.test(String(error.code));
 }
 
 /** What may be shown of a model's failure: never the request, the address or the provider's own text. */

@@ -3,11 +3,12 @@ import { issueDueInvoices, processPaymentEvents, tellSubscriptions } from '../bi
 import { grantDuePeriods } from '../plans/index.ts';
 import { postgresUrlFor, type Platform, type StoreUrls } from '../platform/index.ts';
 import { forgetDeliveries, noteThresholds } from '../webhooks/index.ts';
-import { startJobs as startSchedules, sweepHolds } from '../work/index.ts';
+import { giveUpParked, keepResumingFunded, startJobs as startSchedules, sweepHolds } from '../work/index.ts';
 
 /** What is left over is due again at the next minute. */
 const orgsPerRun = 1_000;
 const rowsPerRun = 10_000;
+const runsPerRun = 1_000;
 
 /** The schedules of this installation; each due time runs once among all nodes. Resolves to what stops them here. */
 export async function startJobs(options: {
@@ -25,6 +26,7 @@ export async function startJobs(options: {
       { name: 'forget_deliveries', cron: '17 * * * *', run: () => forgetDeliveries({ platform, limit: rowsPerRun }) },
       { name: 'issue_invoices', cron: '*/5 * * * *', run: () => issueDueInvoices({ platform, limit: orgsPerRun }) },
       { name: 'process_payment_events', cron: '* * * * *', run: () => processPaymentEvents({ platform }) },
+      { name: 'give_up_parked', cron: '*/5 * * * *', run: () => giveUpParked({ platform, limit: runsPerRun }) },
       { name: 'tell_subscriptions', cron: '* * * * *', run: () => tellSubscriptions({ platform }) },
       { name: 'sweep_holds', cron: '*/10 * * * *', run: () => sweepHolds({ platform }) },
     ],
@@ -33,8 +35,10 @@ export async function startJobs(options: {
   await jobs.kick('process_payment_events');
   // Soon after a run has ended, however many end: the pump is asked for once in a few seconds, not once a run.
   const watch = watchOutbox({ platform, found: () => jobs.kick('pump_outbox') });
+  const stopResuming = keepResumingFunded(platform);
   return async () => {
     await watch.stop();
+    await stopResuming();
     await jobs.stop();
   };
 }

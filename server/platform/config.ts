@@ -58,9 +58,15 @@ export interface Config {
       };
   /** Runs at once on this node; 0 = it serves, and leaves the work to others. */
   readonly capacity: number;
+  /** WebSockets at once on all nodes together: of one user, and of one organisation. */
+  readonly sockets: { readonly user: number; readonly org: number };
   readonly lease_ms: number;
   readonly max_attempts: number;
   readonly drain_ms: number;
+  /** How long a model may be silent in the middle of a call. */
+  readonly model_silence_ms: number;
+  /** How long a run may wait for somebody's answer, or for credits. */
+  readonly parked_ms: number;
   /** How long a draining node still takes requests: until the balancer has noticed what /readyz says. */
   readonly drain_notice_ms: number;
   /** Requests to addresses that tenants chose may go to this machine, and by http. */
@@ -216,9 +222,12 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     credits: settings.NETRA_CREDITS,
     payments: Object.freeze(paymentsOf(settings)),
     capacity: settings.NETRA_CAPACITY,
+    sockets: { user: settings.NETRA_SOCKETS_USER, org: settings.NETRA_SOCKETS_ORG },
     lease_ms: settings.NETRA_LEASE_MS,
     max_attempts: settings.NETRA_MAX_ATTEMPTS,
     drain_ms: settings.NETRA_DRAIN_MS,
+    model_silence_ms: settings.NETRA_MODEL_SILENCE_MS,
+    parked_ms: settings.NETRA_PARKED_HOURS * 3_600_000,
     drain_notice_ms: settings.NETRA_DRAIN_NOTICE_MS,
     outgoing_loopback: settings.NETRA_OUTGOING_LOOPBACK === 'on',
     sources: Object.freeze(sources),

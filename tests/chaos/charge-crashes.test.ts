@@ -23,11 +23,11 @@ const fee_micro = 10_000_000n;
 const awaits = [
   { name: 'agents.admit_run', nth: 1 },
   { name: 'agents.grow_hold', nth: 1 },
-  { name: 'ledger.capture_hold', nth: 1 },
+  { name: 'agents.charge_run', nth: 1 },
   { name: 'runs.append_event', nth: 1 },
   { name: 'runs.append_event', nth: 2 },
   { name: 'agents.grow_hold', nth: 2 },
-  { name: 'ledger.capture_hold', nth: 2 },
+  { name: 'agents.charge_run', nth: 2 },
   { name: 'runs.finish_run', nth: 1 },
 ] as const;
 
@@ -52,7 +52,8 @@ function schedule(): readonly Round[] {
     const { name, nth } = pick(awaits);
     const runs = 1 + Math.floor(random() * 3);
     // Admissions, appends and ends of several runs share a round trip; movements of holds do not.
-    const later = name.endsWith('_hold') ? Math.floor(random() * (2 * runs - nth + 1)) : 0;
+    const alone = name === 'agents.grow_hold' || name === 'agents.charge_run';
+    const later = alone ? Math.floor(random() * (2 * runs - nth + 1)) : 0;
     return { plan: { name, nth: nth + later, moment: pick(['sent', 'sent', 'before', 'answered']) }, runs };
   });
   return [...sure, ...drawn];

@@ -94,18 +94,15 @@ async function expectSound(followed: readonly Followed[]): Promise<void> {
 }
 
 describe('R1 R2 R3 M1 M2 M3: runs end, and their clients see each event once, when', () => {
-  it.each(kinds)(
-    `$name, at ${seeds.length} moment(s) from seed ${seed}`,
-    async (kind) => {
-      const place = kinds.indexOf(kind);
-      for (const each of seeds) {
-        await strikeOnce(kind, seededRandom(each * 1_000 + place)).catch((error: unknown) => {
-          throw new Error(`${kind.name}, seed ${each}`, { cause: error });
-        });
-      }
-    },
-    300_000,
-  );
+  it.each(kinds)('$name', { timeout: 600_000 }, async (kind) => {
+    const place = kinds.indexOf(kind);
+    for (const each of seeds) {
+      await strikeOnce(kind, seededRandom(each * 1_000 + place)).catch(async (error: unknown) => {
+        await calm();
+        throw new Error(`${kind.name}, seed ${each}`, { cause: error });
+      });
+    }
+  });
 
   afterAll(async () => {
     expect(await runServerCommand(['doctor'], stage.env)).toMatchObject({ code: 0 });
