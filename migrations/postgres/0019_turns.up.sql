@@ -240,9 +240,10 @@ begin
 end
 $$;
 
+-- A parked run is not among them: it waits for a person or for credits, has no worker, and may do so for days.
 create function netra.runs_at_once(p_org uuid) returns bigint
   language sql stable as $$
-  select count(*) from netra.run r where r.org_id = p_org and r.state in ('queued', 'running', 'parked')
+  select count(*) from netra.run r where r.org_id = p_org and r.state in ('queued', 'running')
 $$;
 
 -- What a run of an agent costs at least, by what this node does about credits; refuses not_found, budget_reached.
