@@ -841,6 +841,8 @@ begin
     perform netra.refuse('conflict', 'There is such a wallet under another name.',
       jsonb_build_object('wallet', p_wallet));
   end if;
+exception when foreign_key_violation then
+  perform netra.refuse('not_found', 'There is no such organisation.', jsonb_build_object('org', p_org));
 end
 $$;
 

@@ -103,6 +103,12 @@ declare
   v_total_micro bigint;
   v_member_micro bigint;
 begin
+  if p_delta_micro < 0 then
+    -- A hold of a period that was over before there was a cap gives back to no counter.
+    update netra.spending s set committed_micro = s.committed_micro + p_delta_micro
+     where s.org_id = p_org and s.user_id in ('', p_user) and s.period_start = v_period;
+    return;
+  end if;
   insert into netra.spending as s (org_id, user_id, period_start, committed_micro)
   values (p_org, '', v_period, p_delta_micro)
   on conflict (org_id, user_id, period_start) do update set committed_micro = s.committed_micro + excluded.committed_micro
@@ -113,7 +119,7 @@ begin
     on conflict (org_id, user_id, period_start) do update set committed_micro = s.committed_micro + excluded.committed_micro
     returning s.committed_micro into v_member_micro;
   end if;
-  if not p_enforce or p_delta_micro <= 0 then return; end if;
+  if not p_enforce then return; end if;
   v_cap := netra.spending_cap_of(p_org);
   if v_total_micro > v_cap.total_micro then
     perform netra.refuse_spending('spending_total', 'the organisation', v_total_micro - p_delta_micro, p_delta_micro,
@@ -125,21 +131,23 @@ begin
 end
 $$;
 
--- A wallet that is opened later is counted like the others.
+-- A wallet that is opened later is counted like the others; one that is opened at the same moment waits for the change.
 create function netra.inherit_caps() returns trigger
   language plpgsql as $$
 declare
-  v_cap netra.spending_cap := netra.spending_cap_of(new.org_id);
+  v_cap netra.spending_cap;
 begin
+  perform pg_advisory_xact_lock_shared(1937, hashtext(new.org_id::text));
+  v_cap := netra.spending_cap_of(new.org_id);
   new.capped := v_cap.total_micro is not null or v_cap.member_micro is not null;
   return new;
 end
 $$;
 create trigger inherit_caps before insert on netra.wallet for each row execute function netra.inherit_caps();
 
--- Replaces the caps. The first cap that is counted marks the wallets and counts what is committed already, under the
--- wallets' locks: a movement is either in the count or waits and then counts itself. Taking the last one off stops the
--- counting. The same caps again change nothing.
+-- Replaces the caps; the same again change nothing. Taking the last one off that is counted stops the counting. The first
+-- one counts what is committed, in two halves: what there is, which takes as long as it takes and locks nothing, and then
+-- under the wallets' locks what came meanwhile. A movement is in one half, or waits and counts itself.
 create function netra.set_spending_caps(p_org uuid, p_overage_micro bigint, p_total_micro bigint, p_member_micro bigint,
                                         p_by text) returns void
   language plpgsql security definer set search_path = pg_catalog as $$
@@ -147,14 +155,30 @@ declare
   v_now netra.spending_cap;
   v_counted boolean;
   v_counts boolean := p_total_micro is not null or p_member_micro is not null;
+  v_from timestamptz;
+  v_seen jsonb;
+  v_first jsonb;
 begin
   perform netra.enter_org(p_org);
-  perform from netra.wallet w where w.org_id = p_org order by w.wallet_id for no key update;
+  -- One change at a time, and no wallet is opened meanwhile (netra.inherit_caps).
+  perform pg_advisory_xact_lock(1937, hashtext(p_org::text));
   v_now := netra.spending_cap_of(p_org);
   v_counted := v_now.total_micro is not null or v_now.member_micro is not null;
   if (v_now.overage_micro, v_now.total_micro, v_now.member_micro)
      is not distinct from (p_overage_micro, p_total_micro, p_member_micro) then
     return;
+  end if;
+  if v_counts and not v_counted then
+    -- Earlier periods count where a hold of theirs is still open.
+    v_from := netra.spending_period(p_org, least(now(), (
+      select min(h.created_at) from netra.hold h where h.org_id = p_org and h.state = 'active')));
+    -- One statement, one snapshot: these versions are what was counted.
+    select (select jsonb_object_agg(w.wallet_id, w.version) from netra.wallet w where w.org_id = p_org),
+           (select jsonb_agg(c) from netra.count_spending(p_org, v_from) c)
+      into v_seen, v_first;
+  end if;
+  if v_counts <> v_counted then
+    perform from netra.wallet w where w.org_id = p_org order by w.wallet_id for no key update;
   end if;
   insert into netra.spending_cap (org_id, version, overage_micro, total_micro, member_micro, set_by)
   values (p_org, coalesce(v_now.version, 0) + 1, p_overage_micro, p_total_micro, p_member_micro, p_by);
@@ -162,28 +186,70 @@ begin
   delete from netra.spending s where s.org_id = p_org;
   if v_counts then
     insert into netra.spending (org_id, user_id, period_start, committed_micro)
-    select p_org, c.user_id, c.period_start, c.committed_micro from netra.count_spending(p_org) c;
+    select p_org, c.user_id, c.period_start, sum(c.committed_micro)
+      from (select f.* from jsonb_to_recordset(v_first)
+                       as f (user_id text, period_start timestamptz, committed_micro bigint)
+            union all
+            select m.* from netra.count_spending(p_org, v_from, v_seen) m) c
+     group by c.user_id, c.period_start;
   end if;
   update netra.wallet w set capped = v_counts where w.org_id = p_org;
 end
 $$;
 
--- What the counters of an organisation must say, from its holds.
-create function netra.count_spending(p_org uuid)
+-- The first version of a wallet that can be of `p_at` or later: a movement's time is when its transaction began, so an
+-- hour of slack. Versions have no gaps and follow the clock, so it takes twenty look-ups in a million.
+create function netra.version_at(p_org uuid, p_wallet int, p_version bigint, p_at timestamptz) returns bigint
+  language plpgsql stable as $$
+declare
+  v_low bigint := 1;
+  v_high bigint := p_version + 1;
+  v_middle bigint;
+begin
+  while v_low < v_high loop
+    v_middle := (v_low + v_high) / 2;
+    if exists (select from netra.transfer t where t.org_id = p_org and t.wallet_id = p_wallet and t.version = v_middle
+                  and t.at < p_at - interval '1 hour') then
+      v_low := v_middle + 1;
+    else
+      v_high := v_middle;
+    end if;
+  end loop;
+  return v_low;
+end
+$$;
+
+-- What is committed by the holds that began at or after `p_from`, the start of a period: by period, and by user, '' being
+-- everybody. From the transfers, since these never change; less those up to `p_seen`, a version by wallet.
+create function netra.count_spending(p_org uuid, p_from timestamptz, p_seen jsonb default '{}')
   returns table (user_id text, period_start timestamptz, committed_micro bigint)
   language sql stable as $$
-  with held as (
-    select h.user_id, netra.spending_period(p_org, h.created_at) as period_start,
-           h.held_micro - h.released_micro - h.refunded_micro as committed_micro
-      from netra.hold h where h.org_id = p_org
+  with period as materialized (
+    select p.starts_at, lead(p.starts_at, 1, 'infinity') over (order by p.starts_at) as ends_at
+      from (select distinct netra.spending_period(p_org, m.at) as starts_at
+              -- No period is shorter, but where a subscription began: then one ends right before.
+              from (select generate_series(p_from, now(), '20 days') union all select now() union all
+                    select unnest(array[s.anchor_at - interval '1 microsecond', s.anchor_at])
+                      from netra.subscription s where s.org_id = p_org) m (at)
+             where m.at >= p_from and m.at <= now()) p
+  ), moved as materialized (
+    select h.user_id, h.created_at, t.held_micro + t.spent_micro as micro
+      from netra.wallet w
+     cross join lateral generate_series(
+             greatest(netra.version_at(p_org, w.wallet_id, w.version, p_from),
+                      coalesce((p_seen ->> w.wallet_id::text)::bigint, 0) + 1), w.version) v
+      join netra.transfer t on t.org_id = w.org_id and t.wallet_id = w.wallet_id and t.version = v
+      join netra.hold h on h.org_id = t.org_id and h.hold_id = t.hold_id
+     where w.org_id = p_org and h.created_at >= p_from
   )
-  select coalesce(h.user_id, ''), h.period_start, sum(h.committed_micro)::bigint
-    from (select null as user_id, e.period_start, e.committed_micro from held e
-          union all select e.user_id, e.period_start, e.committed_micro from held e where e.user_id is not null) h
+  select coalesce(u.user_id, ''), p.starts_at, sum(m.micro)::bigint
+    from moved m
+    join period p on m.created_at >= p.starts_at and m.created_at < p.ends_at
+   cross join lateral (select null as user_id union all select m.user_id where m.user_id is not null) u
    group by 1, 2
 $$;
 
--- A row is a counter that is not what the holds say, as in netra.check_books().
+-- A row is a counter that is not what the transfers say, as in netra.check_books().
 create function netra.check_spending()
   returns table (org_id uuid, invariant text, what text, expected text, found text)
   language sql stable security definer set search_path = pg_catalog as $$
@@ -194,7 +260,9 @@ create function netra.check_spending()
    cross join lateral (
      select user_id, period_start, coalesce(c.committed_micro, 0) as expected_micro,
             coalesce(s.committed_micro, 0) as found_micro
-       from netra.count_spending(w.org_id) c
+       from netra.count_spending(w.org_id, coalesce(
+              (select min(e.period_start) from netra.spending e where e.org_id = w.org_id),
+              netra.spending_period(w.org_id, now()))) c
        full join (select * from netra.spending e where e.org_id = w.org_id) s using (user_id, period_start)) x
    where w.wallet_id = 0 and w.capped and x.expected_micro <> x.found_micro
 $$;
@@ -426,8 +494,8 @@ begin
   alter function netra.check_spending() owner to netra_system;
   revoke create on schema netra from netra_system;
   foreach v_function in array array[
-    'netra.line_of(uuid)', 'netra.spending_cap_of(uuid)', 'netra.spending_period(uuid, timestamptz)', 'netra.count_spending(uuid)',
-    'netra.check_spending()', 'netra.read_spending(uuid, text)', 'netra.committed_of(uuid, text)',
+    'netra.line_of(uuid)', 'netra.spending_cap_of(uuid)', 'netra.spending_period(uuid, timestamptz)', 'netra.version_at(uuid, int, bigint, timestamptz)',
+    'netra.count_spending(uuid, timestamptz, jsonb)',     'netra.check_spending()', 'netra.read_spending(uuid, text)', 'netra.committed_of(uuid, text)',
     'netra.quote_run(uuid, text, text, text)', 'netra.check_agent(text, netra.plan_terms)', 'netra.inherit_caps()',
     'netra.refuse_spending(text, text, bigint, bigint, bigint)',
     'netra.set_spending_caps(uuid, bigint, bigint, bigint, text)',

@@ -163,6 +163,8 @@ export function refunds(stage: () => Stage): void {
     await openWallet({ ctx, input: { wallet: 1, name: 'team' } });
     await openWallet({ ctx, input: { wallet: 1, name: 'team' } });
     expect((await refusal(openWallet({ ctx, input: { wallet: 1, name: 'other' } }))).code).toBe('conflict');
+    const nobody: Ctx = { ...ctx, principal: { ...ctx.principal, org_id: randomUUID() } };
+    expect((await refusal(openWallet({ ctx: nobody, input: { wallet: 1, name: 'team' } }))).code).toBe('not_found');
     const move = (from: number, to: number, amount_micro: bigint, key: string) =>
       moveCredits({ ctx, input: { from, to, amount_micro, reason: 'budget', key } });
     expect(await move(0, 1, 30n, 'm')).toEqual({ from_balance_micro: 80n, to_balance_micro: 30n });

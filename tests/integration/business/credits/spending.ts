@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { admitRun } from '../../../../server/agents/index.ts';
-import { checkBooks, placeHold, settleHold } from '../../../../server/ledger/index.ts';
+import {
+  checkBooks,
+  moveCredits,
+  openWallet,
+  placeHold,
+  refundHold,
+  settleHold,
+} from '../../../../server/ledger/index.ts';
 import { readSpending, setSpending } from '../../../../server/plans/index.ts';
 import type { Ctx } from '../../../../server/platform/index.ts';
 import { credit } from '../../ledger-node.ts';
@@ -59,6 +66,70 @@ export function spending(stage: () => Stage): void {
     await hold(ctx, 50n, 'a');
     const kept = 'select count(*)::int as rows from netra.spending where org_id = $1';
     expect(await stage().node.owner(kept, [ctx.principal.org_id])).toEqual([{ rows: 0 }]);
+  });
+
+  // Planted bugs that turn it red: set_spending_caps() whose second half begins where nothing was seen, or that leaves
+  // it out; inherit_caps() that waits for nobody.
+  it('credits-3 misses nothing that moves, and no wallet that is opened, while the first cap counts', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const ctx = await stage().onPlan('mid');
+      const charge = async (user_id: string | null, wallet = 0): Promise<void> => {
+        const held = { amount_micro: 7n * credit, reason: 'work', key: randomUUID(), user_id, wallet };
+        const { hold_id } = await placeHold({ ctx, input: held });
+        const ended = { hold_id, capture_micro: 3n * credit, reason: 'done', key: randomUUID() };
+        await settleHold({ ctx, input: ended });
+        await refundHold({ ctx, input: { hold_id, amount_micro: credit, reason: 'sorry', key: randomUUID() } });
+      };
+      const second = async (): Promise<void> => {
+        await openWallet({ ctx, input: { wallet: 1, name: 'team' } });
+        const moved = { from: 0, to: 1, amount_micro: 100n * credit, reason: 'budget', key: 'team' };
+        await moveCredits({ ctx, input: moved });
+        await charge('b', 1);
+      };
+      await Promise.all(Array.from({ length: 6 }, () => charge('a')));
+      await Promise.all([
+        ...Array.from({ length: 12 }, (_, place) => charge(place % 3 === 0 ? null : 'a')),
+        setSpending({ ctx, input: { ...none, total_micro: 900n * credit } }),
+        ...Array.from({ length: 12 }, () => charge('b')),
+        second(),
+      ]);
+      const counted = `select user_id, committed_micro::int as micro from netra.spending where org_id = $1 order by 1`;
+      expect(await stage().node.owner(counted, [ctx.principal.org_id])).toEqual([
+        { user_id: '', micro: 62_000_000 },
+        { user_id: 'a', micro: 28_000_000 },
+        { user_id: 'b', micro: 26_000_000 },
+      ]);
+      await expectSound();
+    }
+  });
+
+  // Planted bugs that turn it red: set_spending_caps() that counts from now's period on, whatever is open; note_spending()
+  // that makes a counter for what is given back.
+  it('credits-3 counts an earlier period where a hold of it is still open, and otherwise gives it nothing back', async () => {
+    const ctx = await stage().onPlan('mid');
+    const org = [ctx.principal.org_id];
+    const [open, done] = [await hold(ctx, 10n, 'a'), await hold(ctx, 20n, 'a')];
+    const settle = (hold_id: string, credits: bigint) =>
+      settleHold({ ctx, input: { hold_id, capture_micro: credits * credit, reason: 'done', key: hold_id } });
+    const refund = (hold_id: string) =>
+      refundHold({ ctx, input: { hold_id, amount_micro: credit, reason: 'sorry', key: randomUUID() } });
+    await settle(done.hold_id, 15n);
+    const past = `update netra.hold set created_at = created_at - interval '70 days' where org_id = $1`;
+    await stage().node.owner(past, org);
+    await hold(ctx, 3n, 'a');
+    const caps = { ...none, total_micro: 100n * credit };
+    await setSpending({ ctx, input: caps });
+    const counted = `select committed_micro::int as micro from netra.spending
+                      where org_id = $1 and user_id = 'a' order by period_start`;
+    expect(await stage().node.owner(counted, org)).toEqual([{ micro: 25_000_000 }, { micro: 3_000_000 }]);
+    await settle(open.hold_id, 4n);
+    await refund(done.hold_id);
+    expect(await stage().node.owner(counted, org)).toEqual([{ micro: 18_000_000 }, { micro: 3_000_000 }]);
+    await setSpending({ ctx, input: none });
+    await setSpending({ ctx, input: caps });
+    await refund(done.hold_id);
+    expect(await stage().node.owner(counted, org)).toEqual([{ micro: 3_000_000 }]);
+    await expectSound();
   });
 
   // Planted bug that turns it red: netra.line_of() without its condition on the plan's overage.
