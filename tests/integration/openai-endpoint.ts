@@ -24,7 +24,16 @@ const chatRequest = z.object({
 type ChatRequest = z.infer<typeof chatRequest>;
 
 /** What an answer of the endpoint does instead of answering, or what it says of its tokens in place of their number. */
-export type Fault = 'status 500' | 'status 401' | 'cut off' | 'wrong call' | 'filtered' | keyof typeof miscounts;
+export type Fault =
+  | `status ${number}`
+  | `status ${number} after ${string}`
+  | 'hang up'
+  | 'silent'
+  | 'silent half-way'
+  | 'cut off'
+  | 'wrong call'
+  | 'filtered'
+  | keyof typeof miscounts;
 
 /** How gateways get usage wrong; `to the limit` is right, of an answer as long as it may be. */
 const miscounts = {
@@ -47,6 +56,10 @@ export interface Endpoint {
   readonly calls: readonly { readonly request: ChatRequest; readonly usage: Tokens | null }[];
   /** Faults of the next requests, in order. */
   readonly faults: Fault[];
+  /** Requests whose caller went away while it was kept waiting. */
+  readonly left: number;
+  /** When each request came, in ms of the monotonic clock. */
+  readonly came_ms: readonly number[];
   close(): Promise<void>;
 }
 
@@ -58,6 +71,8 @@ interface Tokens {
 export async function serveModel(model: LanguageModelV4): Promise<Endpoint> {
   const calls: { request: ChatRequest; usage: Tokens | null }[] = [];
   const faults: Fault[] = [];
+  const came_ms: number[] = [];
+  let left = 0;
   const server = createServer((request, response) => {
     void (async () => {
       const body = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString();
@@ -66,8 +81,17 @@ export async function serveModel(model: LanguageModelV4): Promise<Endpoint> {
         usage: null,
       };
       calls.push(call);
+      came_ms.push(performance.now());
       const fault = faults.shift();
-      if (fault?.startsWith('status') === true) return refuse(response, Number(fault.slice(7)));
+      const refusal = /^status (\d+)(?: after (.*))?$/.exec(fault ?? '');
+      if (refusal) return refuse(response, Number(refusal[1]), refusal[2]);
+      if (fault === 'hang up') return void response.destroy();
+      if (fault === 'silent' || fault === 'silent half-way') {
+        if (fault === 'silent half-way') begin(response);
+        await once(response, 'close');
+        left += 1;
+        return;
+      }
       call.usage = await answer(model, call.request, body, response, fault);
     })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
@@ -78,6 +102,10 @@ export async function serveModel(model: LanguageModelV4): Promise<Endpoint> {
     url: `http://127.0.0.1:${port}/v1`,
     calls,
     faults,
+    came_ms,
+    get left() {
+      return left;
+    },
     async close() {
       server.closeAllConnections();
       server.close();
@@ -86,8 +114,16 @@ export async function serveModel(model: LanguageModelV4): Promise<Endpoint> {
   };
 }
 
-function refuse(response: ServerResponse, status: number): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
+/** The first words of an answer. */
+function begin(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  const choices = [{ index: 0, delta: { role: 'assistant', content: 'Let me see' }, finish_reason: null }];
+  response.write(`data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, choices })}\n\n`);
+}
+
+function refuse(response: ServerResponse, status: number, after: string | undefined): void {
+  const headers = { 'content-type': 'application/json', ...(after === undefined ? {} : { 'retry-after': after }) };
+  response.writeHead(status, headers);
   response.end(JSON.stringify({ error: { message: 'the address of a secret host', type: 'x', code: null } }));
 }
 
