@@ -5,7 +5,7 @@
  * Strategic impact: a price that holds is what lets a product charge for an agent at all.
  *
  * Planted bugs that turn this red: a wire that drops max_credits_micro; a cap that is no part of the request's hash;
- * `budget.max_micro` raised by each answer in the place of the first; an approval that looks for no organisation.
+ * give_approval() that takes a second answer.
  */
 import { randomUUID } from 'node:crypto';
 import { createClient, type Client } from '@netra/client';

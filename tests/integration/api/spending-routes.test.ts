@@ -92,7 +92,8 @@ describe('GET /v1/spending and PUT /v1/spending/caps', () => {
     expect((await call(token.viewer, 'GET', '/v1/spending')).body).toEqual(set.body);
   });
 
-  // Planted bug that turns it red: netra.spending_cap_of() without its organisation.
+  // Planted bug that turns it red: netra.spending_cap_of() without its organisation, where no row-level security says it
+  // again.
   it('sets the caps of the caller’s organisation alone', async () => {
     await call(owner.token, 'PUT', '/v1/spending/caps', { ...none, total_micro: '1', member_micro: '1' });
     expect(await call(stranger.token, 'GET', '/v1/spending')).toMatchObject({

@@ -4,8 +4,8 @@
  * Value: a team can host us for itself, see what is spent, and never be stopped or billed for it.
  * Strategic impact: metering first and enforcing later is how an installation grows into a business.
  *
- * Planted bugs that turn this red: a worker that captures with `plan` while it observes (the invoice); grow_hold()
- * that enforces while it observes; an admission that holds under `off`.
+ * Planted bugs that turn this red: grow_hold() that draws by the plan while it observes; an admission that holds under
+ * `off`.
  */
 import { randomUUID } from 'node:crypto';
 import { createClient } from '@netra/client';

@@ -7,27 +7,26 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { RunEvent } from '@netra/contract';
-import { suite, withOwner } from '@netra/testkit';
+import { eventually, suite, withOwner } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { admitRun, openModel } from '../../../server/agents/index.ts';
 import { rateUsage, standardBook } from '../../../server/billing/index.ts';
 import { checkBooks, readBalance } from '../../../server/ledger/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
+import { readRun } from '../../../server/runs/index.ts';
 import { only, openAgents, type AgentsNode } from '../agents-node.ts';
 import { serveModel, type Endpoint, type Fault } from '../openai-endpoint.ts';
 
 const on = suite();
 let endpoint: Endpoint;
 let node: AgentsNode;
+let observing: AgentsNode;
 beforeAll(async () => {
   endpoint = await serveModel(openModel('planner', { model: null }));
   on.onEnd(() => endpoint.close());
-  node = await openAgents(on, {
-    NETRA_MODEL_URL: endpoint.url,
-    NETRA_MODEL_NAME: 'gpt-4o',
-    NETRA_MODEL_KEY: 'key-of-nobody',
-  });
-  node.worker.start();
+  const model = { NETRA_MODEL_URL: endpoint.url, NETRA_MODEL_NAME: 'gpt-4o', NETRA_MODEL_KEY: 'key-of-nobody' };
+  node = await openAgents(on, model);
+  observing = await openAgents(on, { ...model, NETRA_CREDITS: 'observe' });
 });
 
 interface Ended {
@@ -38,12 +37,17 @@ interface Ended {
 }
 
 /** A run of triage whose first calls go wrong in these ways. */
-async function run(plan: string, ...faults: Fault[]): Promise<Ended> {
-  const ctx = await node.newOrg(plan);
+async function run(plan: string, faults: Fault[], on_node = node): Promise<Ended> {
+  const ctx = await on_node.newOrg(plan);
   const before = endpoint.calls.length;
   endpoint.faults.splice(0, Infinity, ...faults);
   const { run: id } = await admitRun({ ctx, input: { agent: 'triage', input: null, idempotency_key: randomUUID() } });
-  const events = await node.ended(ctx, id);
+  on_node.worker.start();
+  const events = await eventually('a run that ended or waits', async () => {
+    const { state } = await readRun({ ctx, input: { run: id } });
+    return ['queued', 'running'].includes(state) ? null : on_node.log(ctx, id);
+  });
+  await on_node.worker.stop();
   expect(await checkBooks({ platform: node.platform })).toEqual([]);
   return { ctx, events, calls: endpoint.calls.slice(before) };
 }
@@ -69,7 +73,7 @@ describe('a provider that does not tell what it has used', () => {
   it.each(['no usage', 'empty usage', 'zero usage', 'negative usage', 'broken usage'] as const)(
     'is charged by what was sent and received: %s',
     async (fault) => {
-      const { events, calls } = await run('mid', fault);
+      const { events, calls } = await run('mid', [fault]);
       expect(events.at(-1)?.type).toBe('agent_completed');
       const [guessed, ...others] = usageOf(events);
       expect(guessed).toMatchObject({ estimated: true });
@@ -92,7 +96,7 @@ describe('a provider that does not tell what it has used', () => {
 describe('a provider that has worked for nothing', () => {
   // Planted bug that turns it red: callModel() that looks at why an answer ended before it keeps the count.
   it('is paid what it counted for an answer that it filtered itself', async () => {
-    const { events, calls } = await run('mid', 'filtered');
+    const { events, calls } = await run('mid', ['filtered']);
     expect(only(events, 'agent_failed')[0]?.data.code).toBe('model_failed');
     const counted = calls[0]?.usage;
     expect(usageOf(events)).toMatchObject([
@@ -107,7 +111,7 @@ describe('a provider that has worked for nothing', () => {
 describe('what is reserved for a call', () => {
   // Planted bug that turns it red: a ceiling of half the output that the call allows, or callOptions() without a limit.
   it('covers the longest answer that the call allows, each time: nothing is drawn beyond the hold', async () => {
-    const { ctx, events, calls } = await run('mid', ...Array<Fault>(20).fill('to the limit'));
+    const { ctx, events, calls } = await run('mid', Array<Fault>(20).fill('to the limit'));
     expect(events.at(-1)?.type).toBe('agent_completed');
     const limits = calls.map(({ request }) => request.max_tokens ?? 0);
     expect(Math.min(...limits)).toBeGreaterThan(0);
@@ -119,14 +123,24 @@ describe('what is reserved for a call', () => {
 
   // Planted bug that turns it red: tokensOf() that cuts a count off at what was reserved.
   it('is no bound to a provider that passes its limit: the rest is charged to the same run, as a debt where it must', async () => {
-    const { ctx, events, calls } = await run('free', 'beyond the limit');
+    const { ctx, events, calls } = await run('free', ['beyond the limit']);
     const [charge] = only(events, 'credits_charged');
     const [first] = calls;
     const answer = 100 * (first?.request.max_tokens ?? 0);
     expect(BigInt(charge?.data.amount_micro ?? 0)).toBe(costOf(first?.usage?.prompt_tokens ?? 0, answer));
-    expect(events.at(-1)).toMatchObject({ type: 'agent_failed', data: { code: 'insufficient_credits' } });
+    // It waits for credits, and not for its debt to be forgotten.
+    expect(events.at(-1)).toMatchObject({ type: 'approval_requested', data: { tool: 'credits' } });
     const { debt } = await holdOf(ctx);
     expect(debt).toBeGreaterThan(0n);
     expect(await readBalance({ ctx, input: {} })).toMatchObject({ balance_micro: 0n, debt_micro: debt });
+  });
+
+  // Planted bug that turns it red: capture() that draws by the plan on a node that observes.
+  it('is no bound on a node that observes either, and makes no debt there: what is beyond is observed', async () => {
+    const { ctx, events } = await run('free', ['beyond the limit'], observing);
+    expect(events.at(-1)?.type).toBe('agent_completed');
+    expect((await holdOf(ctx)).debt).toBe(0n);
+    const { overage_micro } = await readBalance({ ctx, input: {} });
+    expect(overage_micro).toBeGreaterThan(0n);
   });
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { eventually } from '@netra/testkit';
 import { expect, it } from 'vitest';
 import { admitRun } from '../../../../server/agents/index.ts';
 import {
@@ -69,8 +70,8 @@ export function spending(stage: () => Stage): void {
   });
 
   // Planted bugs that turn it red: set_spending_caps() whose second half begins where nothing was seen, or that leaves
-  // it out; inherit_caps() that waits for nobody.
-  it('credits-3 misses nothing that moves, and no wallet that is opened, while the first cap counts', async () => {
+  // it out.
+  it('credits-3 misses nothing that moves while the first cap counts', async () => {
     for (let round = 0; round < 5; round += 1) {
       const ctx = await stage().onPlan('mid');
       const charge = async (user_id: string | null, wallet = 0): Promise<void> => {
@@ -101,6 +102,25 @@ export function spending(stage: () => Stage): void {
       ]);
       await expectSound();
     }
+  });
+
+  // Planted bug that turns it red: inherit_caps() without its lock.
+  it('credits-3 waits with the first cap for a wallet that is being opened, and counts it as well', async () => {
+    const ctx = await stage().onPlan('mid');
+    const org = [ctx.principal.org_id];
+    const { owner, platform } = stage().node;
+    let capping: Promise<unknown> = Promise.resolve();
+    await platform.postgres.inOrg(ctx.principal.org_id, async (tx) => {
+      await tx.rows({ text: `select netra.open_wallet($1, 1, 'team')`, values: org });
+      capping = setSpending({ ctx, input: { ...none, total_micro: 50n * credit } });
+      const waits = `select from pg_locks l join pg_database d on d.oid = l.database
+                      where d.datname = current_database() and l.locktype = 'advisory' and l.classid = 1937
+                        and not l.granted`;
+      await eventually('the change waits', async () => (await owner(waits)).length > 0 || null);
+    });
+    await capping;
+    const wallets = 'select capped from netra.wallet where org_id = $1 order by wallet_id';
+    expect(await stage().node.owner(wallets, org)).toEqual([{ capped: true }, { capped: true }]);
   });
 
   // Planted bugs that turn it red: set_spending_caps() that counts from now's period on, whatever is open; note_spending()
