@@ -59,11 +59,11 @@ async function show(values: Values, name: string): Promise<number> {
   printAnswer(values.json, shown, () =>
     [
       `${shown.model} in ${shown.price_book}`,
-      ...shown.prices.map(
-        ({ kind, valid_from, above_tokens, usd_mtok, own }) =>
-          `${kind.padEnd(13)} from ${valid_from}${above_tokens === 0 ? '' : `, above ${above_tokens} tokens`}` +
-          `  $${usd_mtok} a million${own ? '  (own)' : ''}`,
-      ),
+      ...shown.prices.map(({ kind, valid_from, above_tokens, usd_mtok, own }) => {
+        const since = valid_from === '0001-01-01' ? 'always' : `from ${valid_from}`;
+        const tier = above_tokens === 0 ? '' : `, above ${above_tokens} tokens`;
+        return `${kind.padEnd(13)} ${since}${tier}  $${usd_mtok} a million${own ? '  (own)' : ''}`;
+      }),
       ...shown.changes.map(
         ({ at, changed_by, subject, action, valid_from }) =>
           `${at.toISOString()} ${changed_by}: ${action} ${subject}, from ${valid_from.toISOString()}`,

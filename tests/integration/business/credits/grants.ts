@@ -70,7 +70,7 @@ export function grants(stage: () => Stage): void {
       [principal.org_id],
     );
 
-  // Planted bugs that turn it red: cap_rollover() over all grants of the wallet; give_scheduled() with a random key.
+  // Planted bug that turns it red: cap_rollover() over all grants of the wallet.
   it('credits-1 gives what is scheduled once, resets the daily credits alone, and books what ends as breakage', async () => {
     const ctx = await stage().onPlan('early');
     const pack = { amount_micro: 700n * credit, source: 'purchase', reason: 'pack', key: 'pack' } as const;
@@ -108,7 +108,7 @@ export function grants(stage: () => Stage): void {
     });
   });
 
-  // Planted bug that turns it red: change_book() that updates the row in force.
+  // Planted bug that turns it red: change_plan() that takes other terms of the same plan for an upgrade.
   it('credits-1 wipes no balance when a plan is edited, in its period or at the end of it', async () => {
     const plan = 'edited';
     await edit(plan, { rollover_periods: 1 });
