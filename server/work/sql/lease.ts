@@ -26,8 +26,8 @@ export function heartbeatRuns(leases: readonly Lease[], lease_ms: number): State
     name: 'work.heartbeat_runs',
     text: 'select run_id, cancel_requested_by from netra.heartbeat_runs($1, $2, $3, $4)',
     values: [...columns(leases), lease_ms],
-    // An answer that comes later is worth nothing; on a path that swallows everything none ever comes.
-    timeout_ms: lease_ms / 2,
+    // On a path that swallows everything no answer ever comes.
+    timeout_ms: lease_ms,
   };
 }
 
