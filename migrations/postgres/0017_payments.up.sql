@@ -854,12 +854,15 @@ begin
       from netra.payment_subscription p
       join netra.subscription s on s.org_id = p.org_id and s.ended_at is null
       join netra.plan n on n.plan_id = s.plan_id and n.valid_from = s.plan_valid_from
-     where p.provider = p_provider and p.state <> 'ended'
+     -- A period that has just ended is entered first.
+     where p.provider = p_provider and p.state <> 'ended' and s.period_end > now()
        and (p.told is null or p.told_version <> s.version or p.replaced and p.told <> 'end_now'
             or p.told_at < now() - interval '6 hours')
      order by p.told_at nulls first limit p_limit
   loop
-    v_next := netra.plan_in_force(coalesce(v_row.next_plan_id, v_row.plan_id), v_row.period_end);
+    select * into strict v_next from netra.plan n
+     where n.plan_id = coalesce(v_row.next_plan_id, v_row.plan_id) and n.valid_from <= v_row.period_end
+     order by n.valid_from desc limit 1;
     v_usd := netra.half_even(v_next.price_usd);
     v_usd := v_usd + netra.half_even(v_usd * (select t.rate from netra.tax_of(v_row.org_id, v_row.period_end) t));
     org_id := v_row.org_id;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { startServer, type Suite, type TestServer } from '@netra/testkit';
+import { eventually, startServer, type Suite, type TestServer } from '@netra/testkit';
 import Stripe from 'stripe';
 import type { PurchaseRow } from '../../../../server/billing/index.ts';
 import type { Ctx } from '../../../../server/platform/index.ts';
@@ -31,6 +31,8 @@ export interface StripeStage {
   stored(event: { readonly id: string }): Promise<{ state: string; note: string } | undefined>;
   /** Sets the stage: what waits is due. */
   makeDue(): Promise<void>;
+  /** From here on the server's own jobs wait: what they would do, and when, is the test's to say. */
+  holdJobs(): Promise<void>;
   /** What the organisation's endpoints were told, by type. */
   told(ctx: Ctx): Promise<Record<string, number>>;
 }
@@ -73,6 +75,11 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
     },
     async makeDue() {
       await node.owner(`update netra.payment_event set next_at = now() where state = 'received'`);
+    },
+    async holdJobs() {
+      const text = `update netra_jobs._private_job_queues set locked_at = now(), locked_by = 'a test'
+                     where queue_name = 'schedules' and locked_at is null returning 1`;
+      await eventually('no job runs', async () => (await node.owner(text)).length === 1);
     },
     async told({ principal }) {
       const text = 'select type, count(*)::int as times from netra.webhook_event where org_id = $1 group by 1';
