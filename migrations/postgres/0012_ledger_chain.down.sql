@@ -23,9 +23,12 @@ drop function netra.pay_debtors(uuid, int, uuid, bigint);
 drop function netra.settle_hold(uuid, uuid, bigint, text, text, text);
 drop function netra.end_hold(uuid, uuid, bigint, text, text);
 drop function netra.capture_hold(uuid, uuid, bigint, text, text, text, text);
+drop function netra.capture_parts(uuid, uuid, bigint, text, text, text, text);
 drop function netra.ready_capture(uuid, uuid, bigint, text, text, text, text);
 drop function netra.cover_overage(uuid, netra.hold, bigint, text, text, text);
 drop function netra.extend_hold(uuid, uuid, bigint, text, text);
+drop function netra.extend_beyond(uuid, uuid, bigint, text, text);
+drop function netra.known_extension(uuid, uuid, bigint, text);
 drop function netra.place_hold(uuid, uuid, bigint, text, text, uuid, text, text, int, timestamptz, text);
 drop function netra.known_hold(uuid, bigint, text, text, uuid, text, text, int);
 drop function netra.refuse_key(text);
@@ -61,6 +64,9 @@ drop index netra.hold_debt;
 alter table netra.hold drop constraint hold_refunded, drop column refunded_micro, drop column kept_why, drop column kept_at,
   drop column expires_at, drop column user_id;
 drop index netra.credit_grant_line;
+drop index netra.credit_grant_burn;
+create index credit_grant_burn on netra.credit_grant (org_id, wallet_id, priority, expires_at, effective_at)
+  where live;
 alter table netra.credit_grant
   drop constraint credit_grant_check,
   drop constraint credit_grant_source_check,
