@@ -97,6 +97,28 @@ begin
 end
 $$;
 
+-- Threads that are free while somebody waits in them, see skip locked above. Returns how many.
+create function netra.let_stuck_runs(p_limit int) returns bigint
+  language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  v_org uuid;
+  v_thread uuid;
+  v_freed bigint := 0;
+begin
+  for v_org, v_thread in
+    select distinct r.org_id, r.thread_id from netra.run r
+     where r.state = 'waiting' and r.ready_at < now() - interval '10 seconds'
+       and not exists (select from netra.run a where a.org_id = r.org_id and a.thread_id = r.thread_id
+                          and a.state in ('queued', 'running', 'parked'))
+     limit p_limit
+  loop
+    perform netra.enter_org(v_org);
+    if netra.let_next(v_org, v_thread) then v_freed := v_freed + 1; end if;
+  end loop;
+  return v_freed;
+end
+$$;
+
 -- The end of a run lets the next of its thread in, in the same transaction: whatever ended it, nobody has to remember.
 -- Who came to wait meanwhile holds the row of the run that ends (netra.busy_run), so this statement sees them.
 create function netra.run_has_ended() returns trigger language plpgsql as $$
@@ -198,16 +220,18 @@ begin
 end
 $$;
 
--- How many runs of the organisation may be waiting or scheduled at once.
-create function netra.check_later(p_org uuid) returns void
+-- How many runs of the organisation may be waiting or scheduled: a hundred for each that may go on at once.
+create function netra.check_later(p_org uuid, p_terms netra.plan_terms) returns void
   language plpgsql as $$
 declare
+  v_max bigint := 100 * coalesce(p_terms.concurrent_runs, 100);
   v_used bigint;
 begin
   select count(*) into v_used from netra.run r where r.org_id = p_org and r.state in ('scheduled', 'waiting');
-  if v_used >= 1000 then
-    perform netra.refuse('queue_full', 'Too many runs of your organisation wait for their turn.',
-      jsonb_build_object('limit', 'waiting_org', 'used', v_used::text, 'max', '1000', 'plan_that_lifts_it', null));
+  if v_used >= v_max then
+    perform netra.refuse('queue_full', format('%s runs of your organisation wait for their turn already.', v_used),
+      jsonb_build_object('limit', 'waiting_org', 'used', v_used::text, 'max', v_max::text,
+        'plan_that_lifts_it', netra.plan_that_lifts('concurrent_runs', v_used / 100 + 1, null)));
   end if;
 end
 $$;
@@ -332,7 +356,7 @@ begin
       jsonb_build_object('field', 'start_at'));
   end if;
   perform netra.check_limits(p_org, p_agent, v_terms, state in ('queued', 'running'));
-  if state in ('scheduled', 'waiting') then perform netra.check_later(p_org); end if;
+  if state in ('scheduled', 'waiting') then perform netra.check_later(p_org, v_terms); end if;
   if p_model is null then
     perform netra.refuse('not_found', format('There is no agent %L.', p_agent), jsonb_build_object('agent', p_agent));
   end if;
@@ -451,12 +475,11 @@ create function netra.due_runs(p_limit int) returns table (org_id uuid, run_id u
 -- stays scheduled and is due again in p_again_ms; what else forbids it ends it, and so does p_refusal: {code, message}.
 -- On any number of nodes at once: the admission lock, and the state under it, let one of them through.
 create function netra.start_due_run(p_org uuid, p_run uuid, p_message uuid, p_refusal jsonb, p_again_ms int)
-  returns table (state text, interrupted uuid[])
+  returns table (state text, behind uuid, interrupted uuid[])
   language plpgsql as $$
 declare
   v_run netra.run;
   v_terms netra.plan_terms;
-  v_behind uuid;
   v_message text;
   v_detail text;
 begin
@@ -469,7 +492,7 @@ begin
   v_terms := netra.plan_of(p_org);
   if p_refusal is null then
     begin
-      select w.behind, w.interrupted into v_behind, interrupted
+      select w.behind, w.interrupted into behind, interrupted
       from netra.make_way(p_org, v_run.thread_id, v_run.if_busy, v_run.user_id) w;
     exception when sqlstate 'NT000' then
       get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail;
@@ -484,7 +507,7 @@ begin
     return next;
     return;
   end if;
-  state := case when v_behind is not null then 'waiting'
+  state := case when behind is not null then 'waiting'
     when netra.runs_at_once(p_org) >= v_terms.concurrent_runs then 'scheduled' else 'queued' end;
   perform netra.move_run(p_org, p_run, state,
     case state when 'scheduled' then now() + p_again_ms * interval '1 millisecond' else clock_timestamp() end);
@@ -531,14 +554,15 @@ begin
   alter function netra.next_turn(uuid, smallint) owner to netra_system;
   alter function netra.let_next(uuid, uuid) owner to netra_system;
   alter function netra.due_runs(int) owner to netra_system;
+  alter function netra.let_stuck_runs(int) owner to netra_system;
   alter function netra.move_run(uuid, uuid, text, timestamptz) owner to netra_log;
   alter function netra.note_begun(uuid, uuid, uuid, uuid, bigint) owner to netra_log;
   revoke create on schema netra from netra_log, netra_system;
   foreach v_function in array array[
-    'netra.next_turn(uuid, smallint)', 'netra.let_next(uuid, uuid)', 'netra.due_runs(int)',
+    'netra.next_turn(uuid, smallint)', 'netra.let_next(uuid, uuid)', 'netra.due_runs(int)', 'netra.let_stuck_runs(int)',
     'netra.move_run(uuid, uuid, text, timestamptz)', 'netra.note_begun(uuid, uuid, uuid, uuid, bigint)',
     'netra.busy_run(uuid, uuid)', 'netra.in_use(uuid, uuid)', 'netra.interrupt_thread(uuid, uuid, text)',
-    'netra.make_way(uuid, uuid, text, text)', 'netra.check_later(uuid)', 'netra.runs_at_once(uuid)',
+    'netra.make_way(uuid, uuid, text, text)', 'netra.check_later(uuid, netra.plan_terms)', 'netra.runs_at_once(uuid)',
     'netra.check_limits(uuid, text, netra.plan_terms, boolean)', 'netra.fee_of_run(text, bigint, text)',
     'netra.hold_for_run(uuid, text, uuid, uuid, text, bigint, text)', 'netra.admit_runs(jsonb)',
     'netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int, uuid, bigint, text, text, timestamptz, boolean)',

@@ -6,6 +6,7 @@ export * from './grammar.ts';
 export * from './invoices.ts';
 export * from './payments.ts';
 export * from './rest.ts';
+export * from './schedules.ts';
 export * from './server-frame.ts';
 export * from './spending.ts';
 export * from './subscription.ts';

@@ -229,6 +229,12 @@ export const run = z.object({
   credits: receipt.nullable(),
 });
 export type Run = z.infer<typeof run>;
+/** `state` and `thread`: only those. */
+export const runsQuery = pageQuery.extend({
+  cursor: z.uuid('a cursor as a page before gave it').optional(),
+  state: runState.optional(),
+  thread: z.uuid().optional(),
+});
 export const acceptedRun = z.object({ run: uuid, thread: uuid });
 export type AcceptedRun = z.infer<typeof acceptedRun>;
 export const approvalBody = z.object({ approved: z.boolean() });

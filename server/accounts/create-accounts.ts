@@ -1,6 +1,6 @@
 import type { Session } from '@netra/contract';
 import type { Pool } from 'pg';
-import type { Ctx, Platform, Principal } from '../platform/index.ts';
+import type { Ctx, Platform, Principal, Role } from '../platform/index.ts';
 import { acceptInvitation } from './accept-invitation.ts';
 import { createApiKeyCache } from './api-key-cache.ts';
 import { authenticate } from './authenticate.ts';
@@ -15,6 +15,7 @@ import { readMe, type Me } from './read-me.ts';
 import { refreshToken } from './refresh-token.ts';
 import { removeMember } from './remove-member.ts';
 import { revokeApiKey } from './revoke-api-key.ts';
+import { roleOf } from './role-of.ts';
 import type { AccountsRoom, AttemptLimits, Caller, Subscribe } from './room.ts';
 import { signIn } from './sign-in.ts';
 import { signOut } from './sign-out.ts';
@@ -63,6 +64,8 @@ export interface Accounts {
   acceptInvitation(call: PublicInput): Promise<Session>;
   readMe(call: { readonly ctx: Ctx }): Promise<Me>;
   listMembers(call: TenantInput): Promise<Page<ListedMember>>;
+  /** As it is now; null for somebody who is no member. */
+  roleOf(who: { readonly org_id: string; readonly user_id: string }): Promise<Role | null>;
   inviteMember(call: TenantInput): Promise<Invitation>;
   changeRole(call: TenantInput): Promise<void>;
   removeMember(call: TenantInput): Promise<void>;
@@ -88,6 +91,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     acceptInvitation: (call) => acceptInvitation({ room, ...call }),
     readMe: (call) => readMe({ room, ...call }),
     listMembers: (call) => listMembers({ room, ...call }),
+    roleOf: (who) => roleOf({ room, ...who }),
     inviteMember: (call) => inviteMember({ room, ...call }),
     changeRole: (call) => changeRole({ room, ...call }),
     removeMember: (call) => removeMember({ room, ...call }),

@@ -7,6 +7,7 @@ import { admissionsOf } from './group-admissions.ts';
 import { hashRequest } from './hash-request.ts';
 import { modelNameFor } from './models/choose-model.ts';
 import type { AdmitArguments, AdmittedRow } from './sql/admit-run.ts';
+import { tellTurn } from './tell-turns.ts';
 
 export interface AdmitInput {
   /** The conversation it belongs to; a new one if absent. */
@@ -47,7 +48,7 @@ export async function admitRun({
     const seated = !row.replayed && row.state === 'running';
     if (seated && seat) sit(ctx, seat, admit, input.input, row);
     else seat?.leave();
-    if (!seated && !row.replayed) tell(ctx, row);
+    if (!seated && !row.replayed) tellTurn(platform, ctx.principal.user_id, row);
     return { run: row.run_id, thread: row.thread_id };
   } catch (error) {
     seat?.leave();
@@ -55,7 +56,11 @@ export async function admitRun({
   }
 }
 
-function checkRequest({ platform, principal }: Ctx, { agent, input }: AdmitInput): string {
+/** What can be said of a request without asking the database; its input as JSON. Throws invalid_request, forbidden. */
+export function checkRequest(
+  { platform, principal }: Ctx,
+  { agent, input }: Pick<AdmitInput, 'agent' | 'input'>,
+): string {
   if (principal.role === 'viewer') throw new NetraError('forbidden', 'A viewer cannot run agents.');
   // An agent says what it takes.
   agentHere(platform, agent)?.parseInput(input);
@@ -117,25 +122,6 @@ function startOf({ clock }: Platform, { start_at, delay_ms }: AdmitInput): strin
   if (start_at === undefined) return delay_ms === undefined ? null : new Date(clock.nowMs() + delay_ms).toISOString();
   if (delay_ms === undefined) return start_at;
   throw new NetraError('invalid_request', 'Say start_at or delay_ms, not both.', { field: 'delay_ms' });
-}
-
-/** Whoever can do something about it: the queue's workers, the one that the run waits behind, those that it cancelled. */
-function tell({ platform, principal }: Ctx, { state, behind, interrupted }: AdmittedRow): void {
-  const node = nodeOf(platform);
-  if (state === 'queued') {
-    node.worker?.queued();
-    node.hint({ kind: 'queued' });
-  }
-  if (behind !== null) {
-    node.worker?.followed(behind);
-    node.hint({ kind: 'followed', run: behind });
-  }
-  for (const run of interrupted) {
-    node.worker?.cancelRequested(run, principal.user_id);
-    node.feed.wake(run);
-    node.hint({ kind: 'cancel', run, by: principal.user_id });
-  }
-  if (interrupted.length > 0) node.hint({ kind: 'moved', runs: interrupted });
 }
 
 /** The run is this node's from its first event on: its readers and its worker need no query to find that out. */

@@ -93,10 +93,29 @@ export const operations = {
 
   createThread: post('/v1/threads', 'runs', 'Start a conversation', create),
   createRun: post('/v1/threads/:thread/runs', 'runs', 'Run an agent in a thread', create),
+  listRuns: get('/v1/runs', 'runs', "The organisation's runs, newest first", 'tenant'),
   readRun: get('/v1/runs/:run', 'runs', 'One run', 'tenant'),
   readEvents: get('/v1/runs/:run/events', 'runs', "A run's events, as a live event stream (SSE)", 'tenant'),
   cancelRun: post('/v1/runs/:run/cancel', 'runs', 'Ask a run to stop', command),
   giveApproval: post('/v1/runs/:run/approvals/:call', 'runs', 'Answer a request for approval', command),
+
+  createSchedule: post('/v1/schedules', 'schedules', 'Run an agent at the times of a cron expression', create),
+  listSchedules: get('/v1/schedules', 'schedules', "The organisation's schedules", 'tenant'),
+  readSchedule: get('/v1/schedules/:schedule', 'schedules', 'One schedule, and what came of its last time', 'tenant'),
+  changeSchedule: {
+    method: 'PATCH',
+    url: '/v1/schedules/:schedule',
+    tag: 'schedules',
+    summary: 'Change a schedule, pause it or let it go on',
+    ...change,
+  },
+  deleteSchedule: {
+    method: 'DELETE',
+    url: '/v1/schedules/:schedule',
+    tag: 'schedules',
+    summary: 'End a schedule; its runs go on',
+    ...change,
+  },
 
   readCredits: get('/v1/credits', 'credits', 'Balance and credits on hold', 'tenant'),
   listTransfers: get('/v1/credits/transfers', 'credits', 'Every movement of credits, newest first', 'tenant'),

@@ -1,18 +1,17 @@
-import type { Ctx } from '../platform/index.ts';
+import { runsQuery } from '@netra/contract';
+import { parseInput, type Ctx } from '../platform/index.ts';
 import type { Run } from './run.ts';
 import { selectRuns } from './sql/run.ts';
 
-/** The organisation's runs, newest first; `cursor` is the last run of the page before. */
-export async function listRuns({
-  ctx,
-  input,
-}: {
-  ctx: Ctx;
-  input: { readonly limit: number; readonly cursor?: string | undefined };
-}): Promise<{ readonly items: readonly Run[]; readonly next: string | null }> {
+/** The organisation's runs, newest first, of one state or thread if asked; `cursor` is the last run of the page before. */
+export async function listRuns({ ctx, input }: { ctx: Ctx; input: unknown }): Promise<{
+  readonly items: readonly Run[];
+  readonly next: string | null;
+}> {
   const { org_id } = ctx.principal;
-  const statement = selectRuns(org_id, input.cursor ?? null, input.limit + 1);
+  const { limit, cursor: before = null, ...only } = parseInput(runsQuery, input);
+  const statement = selectRuns(org_id, { before, limit: limit + 1 }, only);
   const rows = await ctx.platform.postgres.inOrg(org_id, (tx) => tx.rows<Run>(statement));
-  const items = rows.slice(0, input.limit);
+  const items = rows.slice(0, limit);
   return { items, next: rows.length > items.length ? (items.at(-1)?.run_id ?? null) : null };
 }

@@ -22,6 +22,14 @@ export function membersOf(org_id: string, after: string | null, limit: number): 
   };
 }
 
+export function roleIn(org_id: string, user_id: string): Statement {
+  return {
+    name: 'accounts_role_in',
+    text: 'select role from auth.member where organization_id = $1 and user_id = $2',
+    values: [org_id, user_id],
+  };
+}
+
 /** One change of membership at a time in an organisation: two owners that demote each other must not both succeed. */
 export function lockOrganization(org_id: string): Statement {
   return {

@@ -7,6 +7,7 @@ import { invoiceRoutes } from './invoices.ts';
 import { paymentRoutes } from './payments.ts';
 import { planRoutes } from './plans.ts';
 import { runRoutes } from './runs.ts';
+import { scheduleRoutes } from './schedules.ts';
 import { subscriptionRoutes } from './subscription.ts';
 import { spendingRoutes } from './spending.ts';
 import { statementRoutes } from './statement.ts';
@@ -29,6 +30,7 @@ export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) =
     paymentRoutes,
     planRoutes,
     runRoutes,
+    scheduleRoutes,
     subscriptionRoutes,
     spendingRoutes,
     statementRoutes,

@@ -1,6 +1,15 @@
-import { accepted, approvalBody, eventsQuery, run, type RunEvent } from '@netra/contract';
+import { accepted, approvalBody, eventsQuery, pageOf, run, runsQuery, type RunEvent } from '@netra/contract';
 import { z } from 'zod';
-import { giveApproval, readRun, requestCancel, tailRun, type Tail, type TailItem } from '../../runs/index.ts';
+import {
+  giveApproval,
+  listRuns,
+  readRun,
+  requestCancel,
+  tailRun,
+  type Run,
+  type Tail,
+  type TailItem,
+} from '../../runs/index.ts';
 import { openEventStream, parseLastEventId, route, type EventStream, type NetraApp } from '../index.ts';
 
 const runParams = z.object({ run: z.uuid() });
@@ -10,9 +19,14 @@ export function runRoutes(app: NetraApp): void {
   route(app, 'readRun', {
     params: runParams,
     response: run,
-    handle: async ({ ctx, params }) => {
-      const { run_id, thread_id, ...rest } = await readRun({ ctx, input: params });
-      return { run: run_id, thread: thread_id, ...rest };
+    handle: async ({ ctx, params }) => toRun(await readRun({ ctx, input: params })),
+  });
+  route(app, 'listRuns', {
+    query: runsQuery,
+    response: pageOf(run),
+    handle: async ({ ctx, query }) => {
+      const { items, next } = await listRuns({ ctx, input: query });
+      return { items: items.map(toRun), next };
     },
   });
   route(app, 'readEvents', {
@@ -45,6 +59,10 @@ export function runRoutes(app: NetraApp): void {
       return { accepted: true } as const;
     },
   });
+}
+
+function toRun({ run_id, thread_id, ...rest }: Run) {
+  return { run: run_id, thread: thread_id, ...rest };
 }
 
 /** Sends the run's events until it ends or the reader goes; the frames are those of the socket. */

@@ -1,6 +1,7 @@
 import type { Receipt } from '@netra/contract';
 import type { Statement } from '../../platform/index.ts';
 import type { Lease } from '../claim.ts';
+import type { RunState } from '../run.ts';
 
 export interface FinishArguments extends Lease {
   readonly head: number;
@@ -103,13 +104,19 @@ export function selectRun(org_id: string, run_id: string): Statement {
   };
 }
 
-export function selectRuns(org_id: string, before: string | null, limit: number): Statement {
+export function selectRuns(
+  org_id: string,
+  page: { readonly before: string | null; readonly limit: number },
+  only: { readonly state?: RunState | undefined; readonly thread?: string | undefined },
+): Statement {
+  // Written out, so that each state's own index can be seen to fit.
+  const state = only.state === undefined ? '' : `and r.state = '${only.state}'`;
   return {
-    name: 'runs.select_runs',
     text: `select ${runColumns} from netra.run r
-      where r.org_id = $1 and r.run_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+      where r.org_id = $1 and r.run_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ${state}
+        and ($4::uuid is null or r.thread_id = $4)
       order by r.run_id desc limit $3`,
-    values: [org_id, before, limit],
+    values: [org_id, page.before, page.limit, only.thread ?? null],
   };
 }
 
