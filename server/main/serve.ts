@@ -8,6 +8,7 @@ import { routes } from '../http/routes/index.ts';
 import * as plans from '../plans/index.ts';
 import { postgresUrlFor, type Shutdown } from '../platform/index.ts';
 import { giveApproval, listenToHints, requestCancel, tailRun } from '../runs/index.ts';
+import { startClock } from '../schedules/index.ts';
 import { startSender } from '../webhooks/index.ts';
 import { createWorker } from '../work/index.ts';
 import { attachWebSocket } from '../ws/index.ts';
@@ -61,6 +62,8 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   await keepPriceBook({ platform });
   shutdown.add('hints', await listenToHints(platform));
   shutdown.add('jobs', await startJobs({ platform, urls }));
+  const clock = startClock({ platform, roleOf: (who) => accounts.roleOf(who) });
+  shutdown.add('clock of runs', () => clock.stop());
   const sender = startSender({ platform });
   shutdown.add('webhooks', () => sender.stop());
   shutdown.add('http', () => app.close());
