@@ -20,16 +20,20 @@ export async function rate(
 export interface Pair {
   readonly ours: number;
   readonly floor: number;
+  /** The lowest and the highest ratio of a single round: how far this run can be trusted. */
+  readonly spread?: readonly [number, number];
 }
 
-/** Measures both in turn, ABBA ABBA…, so that a machine that slows down or speeds up does so for both; the medians. */
+/** Measures both in turn, ABBA ABBA…, so that a machine that slows down or speeds up does so for both; medians. */
 export async function inTurn(rounds: number, ours: () => Promise<number>, floor: () => Promise<number>): Promise<Pair> {
   const measured = { ours: [] as number[], floor: [] as number[] };
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? (['ours', 'floor'] as const) : (['floor', 'ours'] as const);
     for (const side of order) measured[side].push(await (side === 'ours' ? ours() : floor()));
   }
-  return { ours: median(measured.ours), floor: median(measured.floor) };
+  const ratios = measured.ours.map((one, round) => one / (measured.floor[round] ?? Number.NaN));
+  const spread = [Math.min(...ratios), Math.max(...ratios)] as const;
+  return { ours: median(measured.ours), floor: median(measured.floor), spread };
 }
 
 export function median(values: readonly number[]): number {

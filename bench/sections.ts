@@ -140,6 +140,6 @@ export const sections: Readonly<Record<string, Section>> = {
   },
 };
 
-function beside(name: string, unit: string, { ours, floor }: Pair, aim: string): Row {
-  return { name, unit, ours, floor, ratio: ours / floor, aim };
+function beside(name: string, unit: string, { ours, floor, spread }: Pair, aim: string): Row {
+  return { name, unit, ours, floor, ratio: ours / floor, ...(spread ? { spread } : {}), aim };
 }
