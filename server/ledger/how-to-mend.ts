@@ -100,7 +100,7 @@ const advice: Readonly<Record<string, Advice>> = {
   },
   move_shifted: {
     means: 'What the grants say was moved to or from other wallets is not what was booked as moved.',
-    mend: 'Compare the grants of source `moved` in both wallets with the transfers of kind `move` of the same moment; set moved_micro or granted_micro of the one that differs.',
+    mend: 'In each wallet, moved_micro of all grants less granted_micro of those of source `moved` is what the moved_micro of its transfers add up to; set the one that differs.',
   },
 };
 
