@@ -29,7 +29,7 @@ create table netra.own_price (
   valid_from   timestamptz not null,
   above_tokens bigint not null check (above_tokens >= 0),
   -- Null = from then on the published price again.
-  usd_mtok     numeric check (usd_mtok > 0),
+  usd_mtok     numeric check (usd_mtok > 0 and usd_mtok < 1e9 and usd_mtok = round(usd_mtok, 12)),
   primary key (provider, model, kind, valid_from, above_tokens),
   check (usd_mtok is not null or above_tokens = 0)
 );

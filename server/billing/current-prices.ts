@@ -42,7 +42,7 @@ async function read(platform: Platform, held: Held | null): Promise<Held> {
   // The time and the revision first: prices that are written meanwhile are read now, and once more at the next look.
   const read_at_ms = platform.clock.nowMs();
   const { postgres } = platform;
-  const { revision } = oneRow(await postgres.call<{ revision: bigint }>(readPriceRevisionStatement('price')));
+  const { revision } = oneRow(await postgres.call<{ revision: bigint }>(readPriceRevisionStatement()));
   if (held !== null && held.revision === revision) return { ...held, read_at_ms };
   const list = priceListWith(await postgres.call<OwnPrice>(readOwnPricesStatement()));
   await keepBook(platform, list.book);

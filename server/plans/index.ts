@@ -1,3 +1,4 @@
+export { changeBook, readBookRevision, refuseFile } from './book/change-book.ts';
 export type { BookDifference } from './book/compare-book.ts';
 export { importPlans, type ImportPlansInput } from './book/import-plans.ts';
 export { listBookChanges } from './book/list-book-changes.ts';
@@ -18,6 +19,7 @@ export { planThatLifts, type LimitNeed } from './plan-that-lifts.ts';
 export { reactivateSubscription } from './reactivate-subscription.ts';
 export { readSubscription } from './read-subscription.ts';
 export { requireFeature, type RequireFeatureInput } from './require-feature.ts';
+export { examineSpending, faultsOfSpending } from './spending/examine-spending.ts';
 export { readSpending } from './spending/read-spending.ts';
 export { setSpending } from './spending/set-spending.ts';
 export { subscribe, type SubscribeInput } from './subscribe.ts';

@@ -1,6 +1,6 @@
-import { NetraError } from '@netra/contract';
 import { CsvError, parse } from 'csv-parse/sync';
 import { z } from 'zod';
+import { refuseFile } from '../../plans/index.ts';
 import { tokenKinds, utcText } from '../price-book.ts';
 
 const filePrice = z.strictObject({
@@ -50,11 +50,6 @@ export function startOf(text: string): string {
   return utcText(new Date(text)).replace(/ 00:00:00\.000Z$|Z$/, '');
 }
 
-/** Nothing was written; `problems` are all there are. */
-export function refusePriceFile(problems: readonly string[]): NetraError {
-  return new NetraError('invalid_request', `Nothing was changed. ${problems.join('; ')}`, { problems });
-}
-
 function csvEntries(text: string): readonly Entry[] {
   try {
     const rows = parse(text, {
@@ -66,7 +61,7 @@ function csvEntries(text: string): readonly Entry[] {
     }) as unknown as { readonly record: Readonly<Record<string, string>>; readonly info: { readonly lines: number } }[];
     return rows.map(({ record, info }) => ({ place: `line ${info.lines}`, value: ofCells(record) }));
   } catch (error) {
-    if (error instanceof CsvError) throw refusePriceFile([`The file is no CSV: ${error.message}`]);
+    if (error instanceof CsvError) throw refuseFile([`The file is no CSV: ${error.message}`]);
     throw error;
   }
 }
@@ -84,11 +79,11 @@ function jsonEntries(text: string): readonly Entry[] {
   try {
     whole = JSON.parse(text);
   } catch (error) {
-    throw refusePriceFile([`The file is no JSON: ${error instanceof Error ? error.message : String(error)}`]);
+    throw refuseFile([`The file is no JSON: ${error instanceof Error ? error.message : String(error)}`]);
   }
   const shape = z.strictObject({ prices: z.array(z.unknown()) }).safeParse(whole);
   if (!shape.success) {
-    throw refusePriceFile(['A price file is {"prices": [{"provider", "model", "kind", "usd_mtok", …}]}']);
+    throw refuseFile(['A price file is {"prices": [{"provider", "model", "kind", "usd_mtok", …}]}']);
   }
   return shape.data.prices.map((value, place) => ({ place: `entry ${place + 1}`, value }));
 }

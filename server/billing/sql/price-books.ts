@@ -34,17 +34,12 @@ export function listPriceBooksStatement(limit: number): Statement {
   };
 }
 
-/**
- * The last change of prices, or of any book: an editor who has seen that one may write. `now` is the database's, as a
- * price has it.
- */
-export function readPriceRevisionStatement(of: 'price' | 'any'): Statement {
+/** The last change of own prices. */
+export function readPriceRevisionStatement(): Statement {
   return {
     name: 'billing.price_revision',
-    text: `select coalesce((select max(change_id) from netra.book_change where book = $1 or $1 = 'any'), 0)::bigint
-                    as revision,
-                  netra.price_moment(date_trunc('milliseconds', now())) as now`,
-    values: [of],
+    text: `select coalesce((select max(change_id) from netra.book_change where book = 'price'), 0)::bigint as revision`,
+    values: [],
   };
 }
 
@@ -56,11 +51,6 @@ export function readOwnPricesStatement(): Statement {
              from netra.own_price order by provider, model, kind, own_price.valid_from, above_tokens`,
     values: [],
   };
-}
-
-/** `changes` is JSON; refuses `conflict` if a book has moved past `revision`. */
-export function changePricesStatement(changed_by: string, revision: bigint, changes: string): Statement {
-  return { text: 'select netra.change_book($1, $2, $3::jsonb) as revision', values: [changed_by, revision, changes] };
 }
 
 export interface PriceChange {

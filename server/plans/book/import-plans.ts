@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { parseInput, type Platform } from '../../platform/index.ts';
-import { changeBookStatement } from '../sql/plan-book.ts';
+import { changeBook, refuseFile } from './change-book.ts';
 import { compareBook, type BookDifference } from './compare-book.ts';
-import { readPlanFile, refusePlanFile } from './plan-file.ts';
+import { readPlanFile } from './plan-file.ts';
 import { readPlanBook } from './read-plan-book.ts';
 
 const input = z.object({
@@ -30,10 +30,15 @@ export async function importPlans({
   const { file, problems } = readPlanFile(text);
   const book = await readPlanBook({ platform });
   const compared = compareBook(book, file);
-  const all = [...problems, ...compared.problems];
-  if (all.length > 0) throw refusePlanFile(all);
+  const { signup_plan } = platform.config;
+  const closed = file.plans.some(({ plan, on_sale }) => plan === signup_plan && !on_sale)
+    ? [`plan ${signup_plan}: on_sale: new organisations sign up on it (NETRA_SIGNUP_PLAN)`]
+    : [];
+  const all = [...problems, ...compared.problems, ...closed];
+  if (all.length > 0) throw refuseFile(all);
   if (!dry_run && compared.differences.length > 0) {
-    await platform.postgres.call(changeBookStatement(by, book.revision, JSON.stringify(compared.differences)));
+    const { revision } = book;
+    await changeBook({ platform, input: { by, revision, changes: compared.differences } });
   }
   return compared.differences;
 }

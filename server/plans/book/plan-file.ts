@@ -1,6 +1,6 @@
-import { NetraError } from '@netra/contract';
 import { z } from 'zod';
 import { planName } from '../schemas.ts';
+import { refuseFile } from './change-book.ts';
 
 /** What an operator writes: the terms of plans, and what a run of each agent costs. */
 export interface PlanFile {
@@ -66,8 +66,7 @@ const shape = z.strictObject({ plans: z.array(z.unknown()).default([]), fees: z.
 /** Reads a file whole: its good entries, and every problem of the others by its entry. Throws if it is no such file. */
 export function readPlanFile(text: string): { readonly file: PlanFile; readonly problems: readonly string[] } {
   const whole = shape.safeParse(parseJson(text));
-  if (!whole.success)
-    throw refusePlanFile(whole.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
+  if (!whole.success) throw refuseFile(whole.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
   const problems: string[] = [];
   const entries = <Schema extends z.ZodType>(list: readonly unknown[], what: string, schema: Schema) =>
     list.flatMap((entry, place): z.output<Schema>[] => {
@@ -83,11 +82,6 @@ export function readPlanFile(text: string): { readonly file: PlanFile; readonly 
   problems.push(...twice(plans.map((each) => [`plan ${each.plan}`, each.valid_from])));
   problems.push(...twice(fees.map((each) => [`fee of ${each.agent}`, each.valid_from])));
   return { file: { plans, fees }, problems };
-}
-
-/** Nothing was written; `problems` are all there are. */
-export function refusePlanFile(problems: readonly string[]): NetraError {
-  return new NetraError('invalid_request', `Nothing was changed. ${problems.join('; ')}`, { problems });
 }
 
 /** Credits, as text, of an amount. */
@@ -107,7 +101,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw refusePlanFile([`The file is no JSON: ${error instanceof Error ? error.message : String(error)}`]);
+    throw refuseFile([`The file is no JSON: ${error instanceof Error ? error.message : String(error)}`]);
   }
 }
 

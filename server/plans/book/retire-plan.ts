@@ -2,7 +2,7 @@ import { NetraError } from '@netra/contract';
 import { z } from 'zod';
 import { parseInput, type Platform } from '../../platform/index.ts';
 import { planName } from '../schemas.ts';
-import { changeBookStatement } from '../sql/plan-book.ts';
+import { changeBook } from './change-book.ts';
 import { planTerms, type BookDifference } from './compare-book.ts';
 import { readPlanBook } from './read-plan-book.ts';
 
@@ -42,6 +42,6 @@ export async function retirePlan({
   const before = planTerms(last);
   const row = { ...before, on_sale: false };
   const change: BookDifference = { book: 'plan', subject: plan, valid_from: from, action: 'retire', before, row };
-  await platform.postgres.call(changeBookStatement(by, book.revision, JSON.stringify([change])));
+  await changeBook({ platform, input: { by, revision: book.revision, changes: [change] } });
   return change;
 }

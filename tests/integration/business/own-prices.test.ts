@@ -209,7 +209,7 @@ describe("an installation's own prices", () => {
 
   // Planted bug that turns it red: rateUsage() without its check for zero.
   it('never rate by a price that is zero or negative, however it came', async () => {
-    for (const usd of ['0', '-1']) {
+    for (const usd of ['0', '-1', '1e9', '0.0000000000001']) {
       const text = `insert into netra.own_price values ('ours', 'free', 'input', '2026-01-01', 0, ${usd})`;
       await expect(node.owner(text)).rejects.toThrow(/own_price/);
     }

@@ -158,6 +158,8 @@ describe('the editor of plans', () => {
     }
     const after = await readPlanBook({ platform: node.platform });
     expect({ ...after, now: before.now }).toEqual(before);
+    const closed = put({ plans: [{ ...terms, plan: 'free', on_sale: false }] });
+    expect((await refusal(closed)).message, 'nobody could sign up').toMatch(/NETRA_SIGNUP_PLAN/);
     for (const text of ['{"plans": [', '[]', '{"prices": []}']) {
       const call = importPlans({ platform: node.platform, input: { text, by: 'ada' } });
       expect((await refusal(call)).code).toBe('invalid_request');
