@@ -96,7 +96,7 @@ drop function netra.quote_run(uuid, text, text, text);
 drop function netra.check_agent(text, netra.plan_terms);
 drop function netra.read_spending(uuid, text);
 drop function netra.committed_of(uuid, text);
-drop function netra.check_spending();
+drop function netra.check_spending(uuid);
 drop function netra.set_spending_caps(uuid, bigint, bigint, bigint, text);
 drop function netra.count_spending(uuid, timestamptz, jsonb);
 drop function netra.version_at(uuid, int, bigint, timestamptz);

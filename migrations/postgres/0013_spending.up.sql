@@ -249,12 +249,13 @@ create function netra.count_spending(p_org uuid, p_from timestamptz, p_seen json
    group by 1, 2
 $$;
 
--- A row is a counter that is not what the transfers say, as in netra.check_books().
-create function netra.check_spending()
-  returns table (org_id uuid, invariant text, what text, expected text, found text)
+-- Rows at fault: a counter that is not what the transfers say, and a wallet that is not counted as its organisation's
+-- caps want it. Of every organisation, or of one.
+create function netra.check_spending(p_org uuid default null)
+  returns table (org_id uuid, fault text, place text, key jsonb, expected text, found text)
   language sql stable security definer set search_path = pg_catalog as $$
-  select w.org_id, 'M2', 'committed in the period of ' || x.period_start
-           || case x.user_id when '' then '' else ' by ' || x.user_id end,
+  select w.org_id, 'spending_altered', 'netra.spending',
+         jsonb_build_object('user_id', x.user_id, 'period_start', x.period_start),
          x.expected_micro::text, x.found_micro::text
     from netra.wallet w
    cross join lateral (
@@ -264,7 +265,14 @@ create function netra.check_spending()
               (select min(e.period_start) from netra.spending e where e.org_id = w.org_id),
               netra.spending_period(w.org_id, now()))) c
        full join (select * from netra.spending e where e.org_id = w.org_id) s using (user_id, period_start)) x
-   where w.wallet_id = 0 and w.capped and x.expected_micro <> x.found_micro
+   where w.wallet_id = 0 and w.capped and w.org_id = coalesce(p_org, w.org_id) and x.expected_micro <> x.found_micro
+  union all
+  select w.org_id, 'cap_uncounted', 'netra.wallet', jsonb_build_object('wallet_id', w.wallet_id), c.wanted::text,
+         w.capped::text
+    from netra.wallet w
+   cross join lateral (select coalesce((k.total_micro, k.member_micro) is distinct from (null::bigint, null::bigint), false) as wanted
+                         from netra.spending_cap_of(w.org_id) k) c
+   where w.org_id = coalesce(p_org, w.org_id) and w.capped <> c.wanted
 $$;
 
 -- The caps, what counts towards them in the current period, and the line. Committed amounts are null where no cap
@@ -491,11 +499,11 @@ begin
     'netra.grow_hold(uuid, uuid, bigint, bigint, bigint, text)']::regprocedure[] loop
     execute format('alter function %s owner to netra_ledger', v_function);
   end loop;
-  alter function netra.check_spending() owner to netra_system;
+  alter function netra.check_spending(uuid) owner to netra_system;
   revoke create on schema netra from netra_system;
   foreach v_function in array array[
     'netra.line_of(uuid)', 'netra.spending_cap_of(uuid)', 'netra.spending_period(uuid, timestamptz)', 'netra.version_at(uuid, int, bigint, timestamptz)',
-    'netra.count_spending(uuid, timestamptz, jsonb)',     'netra.check_spending()', 'netra.read_spending(uuid, text)', 'netra.committed_of(uuid, text)',
+    'netra.count_spending(uuid, timestamptz, jsonb)',     'netra.check_spending(uuid)', 'netra.read_spending(uuid, text)', 'netra.committed_of(uuid, text)',
     'netra.quote_run(uuid, text, text, text)', 'netra.check_agent(text, netra.plan_terms)', 'netra.inherit_caps()',
     'netra.refuse_spending(text, text, bigint, bigint, bigint)',
     'netra.set_spending_caps(uuid, bigint, bigint, bigint, text)',

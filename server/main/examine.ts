@@ -2,6 +2,7 @@ import { NetraError } from '@netra/contract';
 import { checkSettled } from '../analytics/index.ts';
 import { checkPayments, examineInvoices, examinePriceBooks } from '../billing/index.ts';
 import { examineBooks } from '../ledger/index.ts';
+import { examineSpending } from '../plans/index.ts';
 import type { Fault, Platform } from '../platform/index.ts';
 import { examineRunLog } from '../runs/index.ts';
 
@@ -20,6 +21,7 @@ export async function examine(platform: Platform, org_id: string | undefined): P
     throw new NetraError('invalid_request', '--org takes the id of an organisation');
   const input = { org_id };
   const books = await examineBooks({ platform, input });
+  const spending = await examineSpending({ platform, input });
   const settled = await checkSettled({ platform, input });
   const invoices = await examineInvoices({ platform, input });
   const payments = (await checkPayments({ platform })).filter((each) => org_id === undefined || each.org_id === org_id);
@@ -27,6 +29,7 @@ export async function examine(platform: Platform, org_id: string | undefined): P
   const prices = await examinePriceBooks({ platform });
   return [
     { invariants: 'M1–M3 the books and their chains', ...books },
+    { invariants: 'M2 what caps are held against', breaches: [], faults: spending },
     {
       invariants: `M4 settled = summed${stillWaiting(settled.waiting)}`,
       breaches: settled.breaches,

@@ -11,7 +11,8 @@ import { createAccount, runServerCommand, startServer, suite, withOwner } from '
 import { beforeAll, describe, expect, it } from 'vitest';
 import { faultsOfCharges } from '../../../server/analytics/index.ts';
 import { keepPriceBook } from '../../../server/billing/index.ts';
-import { faultsOfBooks } from '../../../server/ledger/index.ts';
+import { faultsOfBooks, openWallet, placeHold } from '../../../server/ledger/index.ts';
+import { examineSpending, faultsOfSpending, setSpending } from '../../../server/plans/index.ts';
 import { faultsOfLogs } from '../../../server/runs/index.ts';
 import { openStage, type Patient, type Stage } from './doctor/stage.ts';
 import { tamperings } from './doctor/tamperings.ts';
@@ -91,6 +92,29 @@ describe('doctor', () => {
   });
 
   it.for([
+    ['spending_altered', 'update netra.spending set committed_micro = committed_micro - 1 where org_id = $1', {}],
+    ['spending_altered', `delete from netra.spending where org_id = $1 and user_id = ''`, { user_id: '' }],
+    ['cap_uncounted', 'update netra.wallet set capped = false where org_id = $1 and wallet_id = 1', { wallet_id: 1 }],
+    ['cap_uncounted', 'delete from netra.spending_cap where org_id = $1', { wallet_id: 0 }],
+  ] as const)('M2 %s is found, and caps that are set again mend it', async ([fault, text, key]) => {
+    const ctx = await stage.node.newOrg('mid');
+    const { org_id } = ctx.principal;
+    await openWallet({ ctx, input: { wallet: 1, name: 'team' } });
+    const caps = { overage_micro: null, total_micro: 1_000_000_000n, member_micro: null };
+    await setSpending({ ctx, input: caps });
+    await placeHold({ ctx, input: { amount_micro: 1n, reason: 'test', key: 'a' } });
+    const { platform } = stage.node;
+    expect(await examineSpending({ platform, input: { org_id } })).toEqual([]);
+    await byHand([text], [org_id]);
+    const { code, faults } = await doctor('--org', org_id);
+    expect(code).toBe(1);
+    expect(faults[0]).toMatchObject({ invariant: 'M2', fault, key: { org_id, ...key } });
+    await setSpending({ ctx, input: { ...caps, total_micro: null } });
+    await setSpending({ ctx, input: caps });
+    expect(await examineSpending({ platform, input: { org_id } })).toEqual([]);
+  });
+
+  it.for([
     ['charge_missing', 'alter table charge delete where org_id = {org:UUID} settings mutations_sync = 1'],
     [
       'charge_altered',
@@ -142,7 +166,7 @@ describe('doctor', () => {
 
   it('docs/operate.md tells of every kind of fault', () => {
     const text = readFileSync(new URL('../../../docs/operate.md', import.meta.url), 'utf8');
-    const untold = [...faultsOfBooks, ...faultsOfCharges, ...faultsOfLogs, 'price_altered'].filter(
+    const untold = [...faultsOfBooks, ...faultsOfSpending, ...faultsOfCharges, ...faultsOfLogs, 'price_altered'].filter(
       (fault) => !text.includes(`\`${fault}\``),
     );
     expect(untold).toEqual([]);

@@ -26,6 +26,27 @@ export function readSpendingStatement(org_id: string, user_id: string): Statemen
   };
 }
 
+export interface SpendingFaultRow {
+  readonly org_id: string;
+  readonly fault: string;
+  readonly place: string;
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly expected: string;
+  readonly found: string;
+  readonly of: bigint;
+}
+
+/** The first `limit` rows of each kind at fault in each organisation, or in one. */
+export function checkSpendingStatement(org_id: string | undefined, limit: number): Statement {
+  return {
+    text: `select org_id, fault, place, key, expected, found, "of"
+             from (select c.*, count(*) over of_kind as "of", row_number() over (of_kind order by key::text) as nth
+                     from netra.check_spending($1) c window of_kind as (partition by org_id, fault)) f
+            where nth <= $2 order by org_id, fault, nth`,
+    values: [org_id ?? null, limit],
+  };
+}
+
 export function setSpendingCapsStatement(
   org_id: string,
   caps: {
