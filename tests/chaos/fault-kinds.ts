@@ -26,12 +26,13 @@ async function runsOf(stage: Stage, { pid }: StagedNode): Promise<readonly strin
   return (await stage.rows<{ run_id: string }>(text, [pid])).map(({ run_id }) => run_id);
 }
 
-/** The worker that has the most in its hands. */
-async function producerOf(stage: Stage): Promise<Producer> {
-  const all = await Promise.all(stage.working.map(async (node) => ({ node, runs: await runsOf(stage, node) })));
-  const [most] = all.toSorted((a, b) => b.runs.length - a.runs.length);
-  if (most === undefined || most.runs.length === 0) throw new Error('no node works on anything');
-  return most;
+/** The worker that has the most in its hands; runs may still wait to be taken up. */
+function producerOf(stage: Stage): Promise<Producer> {
+  return eventually('some node works', async () => {
+    const all = await Promise.all(stage.working.map(async (node) => ({ node, runs: await runsOf(stage, node) })));
+    const [most] = all.toSorted((a, b) => b.runs.length - a.runs.length);
+    return most !== undefined && most.runs.length > 0 ? most : null;
+  });
 }
 
 /** R2: a run that was in the hands of the node has been taken from it. */
@@ -74,6 +75,10 @@ const workerKilled: FaultKind = {
     const producer = await producerOf(stage);
     const proofs = [...ended(producer.node), takenOver(stage, producer)];
     await producer.node.kill();
+    const killed_ms = performance.now();
+    await takeOver(stage, producer);
+    const took_ms = Math.round(performance.now() - killed_ms);
+    console.log(`taken over ${took_ms} ms after the kill, with a lease of ${stage.env['NETRA_LEASE_MS']} ms`);
     return proofs;
   },
 };
@@ -143,7 +148,8 @@ const postgresKilled: FaultKind = {
 const backendKilled: FaultKind = {
   name: 'a process of PostgreSQL is killed, and it drops all connections',
   async strike(stage) {
-    const proof = logged(await producerOf(stage).then(({ node }) => node), 'connection lost');
+    const { node } = await producerOf(stage);
+    const proof = logged(node, 'connection lost');
     await stage.postgres.killBackend();
     await stage.postgres.back();
     return [proof];

@@ -7,7 +7,7 @@ import { appendFileSync } from 'node:fs';
 import { NetraError } from '@netra/contract';
 import { captureHold, extendHold } from '../../server/ledger/index.ts';
 import { loadConfig, openPlatform, type Ctx, type OpenPlatform } from '../../server/platform/index.ts';
-import { openJournal, RunCancelled, type Claim, type Journal } from '../../server/runs/index.ts';
+import { openJournal, RunCancelled, type Claim, type Ending, type Journal } from '../../server/runs/index.ts';
 import { createWorker } from '../../server/work/index.ts';
 
 interface Told {
@@ -17,8 +17,12 @@ interface Told {
   readonly effects: string;
   readonly steps: number;
   readonly step_ms: number;
-  /** crash: dies in its first step. stubborn: does not listen to its signal, and never ends. */
-  readonly manner?: 'crash' | 'stubborn';
+  /**
+   * crash: dies in the step `at`. stubborn: does not listen to its signal, and never ends. block: a step does not give the
+   * event loop back until it is done.
+   */
+  readonly manner?: 'crash' | 'stubborn' | 'block';
+  readonly at?: number;
 }
 
 const told = JSON.parse(process.argv[2] ?? '') as Told;
@@ -29,16 +33,23 @@ async function work(platform: OpenPlatform, claim: Claim, signal: AbortSignal): 
   const journal = await openJournal({ platform, claim });
   say({ type: 'run', run: claim.run_id, attempt: claim.attempt, events: journal.events.length });
   try {
+    signal.throwIfAborted();
     for (let step = 1; step <= told.steps; step += 1) await doStep(platform, claim, journal, `step-${step}`, signal);
     await journal.finish({ event: { type: 'agent_completed', data: { output: null } }, capture_micro: 0n, usage: [] });
     say({ type: 'completed', run: claim.run_id });
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     say({ type: 'stopped', run: claim.run_id, reason: reason instanceof NetraError ? reason.code : String(reason) });
-    if (!(reason instanceof RunCancelled)) throw error;
-    const event = { type: 'agent_cancelled', data: { by: reason.by } } as const;
+    const event = endingOf(reason);
+    if (event === null) throw error;
     await journal.finish({ event, capture_micro: 0n, usage: [] });
   }
+}
+
+function endingOf(reason: unknown): Ending | null {
+  if (reason instanceof RunCancelled) return { type: 'agent_cancelled', data: { by: reason.by } };
+  if (!(reason instanceof NetraError) || reason.code !== 'deadline_exceeded') return null;
+  return { type: 'agent_failed', data: { code: reason.code, message: reason.message } };
 }
 
 async function doStep(
@@ -54,9 +65,10 @@ async function doStep(
     await journal.append([{ type: 'tool_executing', data: { call_id, tool, input: null } }]);
   }
   appendFileSync(told.effects, `${claim.run_id} ${call_id}\n`);
-  if (told.manner === 'crash') process.kill(process.pid, 'SIGKILL');
+  if (told.manner === 'crash' && call_id === `step-${told.at ?? 1}`) process.kill(process.pid, 'SIGKILL');
   if (told.manner === 'stubborn') await new Promise(() => undefined);
-  await pause(told.step_ms, signal);
+  if (told.manner === 'block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, told.step_ms);
+  else await pause(told.step_ms, signal);
   await charge(platform, claim, call_id);
   await journal.append([{ type: 'tool_completed', data: { call_id, tool, ok: true, duration_ms: told.step_ms } }]);
 }
