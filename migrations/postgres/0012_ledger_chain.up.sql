@@ -498,7 +498,7 @@ begin
     perform netra.burn_all(p_org, v_now.wallet_id, p_hold, p_by_micro, p_beyond);
   end if;
   if v_now.capped then
-    perform netra.note_spending(p_org, v_now.user_id, v_now.created_at, p_by_micro, true);
+    perform netra.note_spending(p_org, v_now.user_id, v_now.created_at, p_by_micro, p_beyond <> 'observe');
   end if;
   balance_micro := v_now.available_micro;
   return next;
@@ -531,7 +531,7 @@ begin
     v_hold.run_id, p_hold, p_user => v_hold.user_id, p_available_micro => -p_by_micro, p_held_micro => p_by_micro);
   perform netra.burn_all(p_org, v_hold.wallet_id, p_hold, p_by_micro, p_beyond);
   if v_wallet.capped then
-    perform netra.note_spending(p_org, v_hold.user_id, v_hold.created_at, p_by_micro, true);
+    perform netra.note_spending(p_org, v_hold.user_id, v_hold.created_at, p_by_micro, p_beyond <> 'observe');
   end if;
   return v_wallet.available_micro;
 end
