@@ -1,5 +1,6 @@
 import { changeBook, readBookRevision, refuseFile } from '../../plans/index.ts';
 import type { Platform } from '../../platform/index.ts';
+import { tellPrices } from '../current-prices.ts';
 import { publishedPrices, publishedProviders } from '../published-prices.ts';
 import { readOwnPricesStatement } from '../sql/price-books.ts';
 import { comparePrices, type PriceDifference, type PriceState, type WantedPrice } from './compare-prices.ts';
@@ -28,6 +29,7 @@ export async function editPrices(
   if (all.length > 0) throw refuseFile(all);
   if (!edit.dry_run && differences.length > 0) {
     await changeBook({ platform, input: { by: edit.by, revision, changes: differences } });
+    await tellPrices(platform);
   }
   return differences;
 }

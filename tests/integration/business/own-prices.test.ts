@@ -5,7 +5,7 @@
  * Strategic impact: a missing or negative price gives credits away without anybody noticing.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { suite } from '@netra/testkit';
+import { eventually, suite } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   currentPrices,
@@ -18,6 +18,7 @@ import {
   standardBook,
   type PriceList,
 } from '../../../server/billing/index.ts';
+import { openPlatform, type Platform } from '../../../server/platform/index.ts';
 import { openLedger, type LedgerNode } from '../ledger-node.ts';
 import { refusal } from './credits/stage.ts';
 
@@ -117,23 +118,33 @@ describe("an installation's own prices", () => {
     expect(await input('ours/dated')).toBe('1.5');
   });
 
-  // Planted bug that turns it red: currentPrices() that never looks again.
-  it('are in force on every node within five seconds, as one book', async () => {
+  // Planted bugs that turn it red: currentPrices() that never looks again; editPrices() without tellPrices().
+  it('are in force at once on nodes that are told, on others within five seconds, and as one book', async () => {
     let now_ms = Date.now();
     const clock = { ...node.platform.clock, nowMs: () => now_ms };
-    const [one, other] = [
-      { ...node.platform, clock },
-      { ...node.platform, clock },
-    ];
-    const [first] = await Promise.all([currentPrices(one), currentPrices(other)]);
+    const near = { ...node.platform, clock };
+    const alone = async (): Promise<Platform> => {
+      const { config } = node.platform;
+      const { redis_url: _shared, ...urls } = home.stores;
+      const platform = await openPlatform({ config, urls, role: 'app' });
+      home.onEnd(() => platform.close());
+      return { ...platform, clock };
+    };
+    const [far, farther] = [await alone(), await alone()];
+    const nodes = [near, far, farther];
+    const [, first] = await Promise.all(nodes.map(currentPrices));
     await put(csv('ours,fresh,input,,,1', 'ours,fresh,output,,,1'));
-    expect(await currentPrices(one)).toBe(first);
-    now_ms += 5_000;
-    const lists = await Promise.all([currentPrices(one), currentPrices(other), currentPrices(one)]);
-    for (const list of lists) expect(cost(list, 'fresh', { at: new Date(now_ms) })).toBe('1');
+    now_ms += 4_999;
+    const fresh = { at: new Date(now_ms) };
+    await eventually('the hint', async () => (await currentPrices(near)).find('fresh') === 'ours/fresh');
+    expect(cost(await currentPrices(near), 'fresh', fresh)).toBe('1');
+    expect(await currentPrices(far), 'a Redis of its own').toBe(first);
+    now_ms += 1;
+    const lists = await Promise.all([...nodes, ...nodes].map(currentPrices));
+    for (const list of lists) expect(cost(list, 'fresh', fresh)).toBe('1');
     expect(new Set(lists.map(({ book }) => book.version)).size).toBe(1);
     now_ms += 5_000;
-    expect(await currentPrices(one), 'nothing changed: not made again').toBe(lists[0]);
+    expect(await currentPrices(far), 'nothing changed: not made again').toBe(lists[1]);
   });
 
   // Planted bug that turns it red: overlayKind() that takes nothing back after a retirement.
