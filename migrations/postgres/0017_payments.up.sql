@@ -728,12 +728,15 @@ create function netra.change_unpaid_plan(p_org uuid, p_plan text)
 declare
   v_sub netra.subscription;
   v_old netra.plan;
+  v_new netra.plan := netra.plan_in_force(p_plan, now());
 begin
   perform netra.grant_period(p_org);
   -- Held until the change is made: the present plan cannot fall in between.
   select * into v_sub from netra.subscription s where s.org_id = p_org and s.ended_at is null for update;
   select * into v_old from netra.plan p where p.plan_id = v_sub.plan_id and p.valid_from = v_sub.plan_valid_from;
-  if p_plan <> v_old.plan_id and (netra.plan_in_force(p_plan, now())).price_usd > v_old.price_usd then
+  -- What is no upgrade waits for the end of the period, and the provider is told what it costs from then on.
+  if p_plan <> v_old.plan_id and v_new.price_usd > v_old.price_usd
+     and (v_new.credits_micro, v_new.price_usd) > (v_old.credits_micro, v_old.price_usd) then
     perform netra.refuse('conflict', 'This plan is paid before it begins: POST /v1/subscription/checkout.',
       jsonb_build_object('plan', p_plan));
   end if;

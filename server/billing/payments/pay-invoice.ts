@@ -51,7 +51,7 @@ export async function payInvoice({
     org_name,
     title: `Invoice ${number}`,
     total_usd: balance_usd,
-    tax_name: 'no tax',
+    tax_name: null,
     customer_ref,
   });
   return { invoice_id, balance_usd, pay_url, instructions: null };

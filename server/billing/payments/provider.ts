@@ -13,7 +13,8 @@ export interface PageOrder {
   readonly title: string;
   /** Tax included, dollars and cents as a decimal string. */
   readonly total_usd: string;
-  readonly tax_name: string;
+  /** Null = the page says nothing of it. */
+  readonly tax_name: string | null;
   /** Who the organisation is to the provider, if it has been there before. */
   readonly customer_ref: string | null;
 }

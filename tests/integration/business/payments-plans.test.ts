@@ -7,9 +7,9 @@
  * Nothing here asks Stripe: events are signed and verified by its library, its API is a stand-in on loopback.
  */
 import { randomUUID } from 'node:crypto';
-import { suite } from '@netra/testkit';
+import { createAccount, suite } from '@netra/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { listPayments, readPlanCheckout } from '../../../server/billing/index.ts';
+import { listPayments, readPlanCheckout, type PlanCheckoutRow } from '../../../server/billing/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import {
   cancelSubscription,
@@ -48,7 +48,7 @@ describe('a plan that is paid first', () => {
     expect((await readPlanCheckout({ ctx, input: checkout })).state).toBe('paid');
   });
 
-  // Planted bug that turns it red: begin_paid_plan() in quote_plan_checkout().
+  // Planted bug that turns it red: take_plan_notice() that does not look whether the payment is new.
   test('begins when the event says so, at a price prorated to the second and taxed; once, however often it is told', async () => {
     const ctx = await plans.onFree();
     await ageSubscription(plans.stage.node, ctx, { days: 10 });
@@ -84,7 +84,9 @@ describe('a plan that is paid first', () => {
     await Promise.all(
       [...Array.from({ length: 10 }, () => event), again, again].map((one) => plans.stage.deliver(one)),
     );
-    expect(await plans.stage.stored(event)).toEqual({ state: 'processed', note: '' });
+    for (const one of [event, again]) {
+      expect(await plans.stage.stored(one)).toEqual({ state: 'processed', note: '' });
+    }
     expect(await planOf(ctx)).toBe('early');
     expect(await available(ctx)).toBeGreaterThan(before);
     expect(await plans.stage.told(ctx)).toEqual({ 'subscription.changed': 1 });
@@ -146,7 +148,7 @@ describe('a plan that is paid first', () => {
     await expectWhole(plans.stage.node);
   });
 
-  // Planted bug that turns it red: begin_paid_plan() that replaces nothing.
+  // Planted bug that turns it red: begin_paid_plan() that ends the first where it should replace it.
   test('is replaced by a dearer one: the months of the first end at Stripe, and one subscription goes on', async () => {
     const first = await plans.onEarly();
     const { ctx } = first;
@@ -165,6 +167,35 @@ describe('a plan that is paid first', () => {
     await expectWhole(plans.stage.node);
   });
 });
+
+test('over REST: a dearer plan is asked for, shown and paid; another organisation sees nothing', async () => {
+  const { token, org } = await createAccount({ env: own.env, plan: 'free' });
+  const call = async (method: string, path: string, body?: object, as = token) => {
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${as}`, 'idempotency-key': 'one', ...json };
+    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const answer = await fetch(`${plans.stage.server.url}${path}`, init);
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  expect((await call('PUT', '/v1/subscription', { plan: 'early' })).status).toBe(409);
+  const made = await call('POST', '/v1/subscription/checkout', { plan: 'early' });
+  expect(made).toMatchObject({ status: 201, body: { plan: 'early', state: 'pending', months: null } });
+  expect((await call('POST', '/v1/subscription/checkout', { plan: 'early' })).body).toEqual(made.body);
+  const path = `/v1/subscription/checkout/${String(made.body['checkout'])}`;
+  const other = await createAccount({ env: own.env, plan: 'free' });
+  expect((await call('GET', path, undefined, other.token)).status, 'T1').toBe(404);
+  const ctx = plans.stage.node.as(await plans.onFree(), 'owner');
+  const mine: Ctx = { ...ctx, principal: { ...ctx.principal, org_id: org } };
+  const [checkout] = await plans.stage.node.owner<PlanCheckoutRow>(
+    'select checkout_id, first_usd::text from netra.plan_checkout where org_id = $1',
+    [org],
+  );
+  if (checkout === undefined) throw new Error('the checkout is there');
+  await plans.stage.deliver(await plans.planPaid(mine, checkout));
+  expect((await call('GET', path)).body).toMatchObject({ state: 'paid', pay_url: null, months: 'active' });
+  expect((await call('GET', '/v1/subscription')).body).toMatchObject({ plan: 'early' });
+  expect((await call('POST', `/v1/invoices/${randomUUID()}/pay`)).status).toBe(404);
+}, 120_000);
 
 describe('the months that follow', () => {
   // Planted bug that turns it red: take_subscription_notice() without its look for a payment of that month.
@@ -194,7 +225,7 @@ describe('the months that follow', () => {
     await expectWhole(plans.stage.node);
   });
 
-  // Planted bug that turns it red: subscriptions_to_tell() that compares nothing.
+  // Planted bug that turns it red: subscriptions_to_tell() that wants every one to go on.
   test('end with the period when the plan is cancelled, go on when that is taken back, change with a cheaper plan', async () => {
     const paid = await plans.onEarly();
     const { ctx, months } = paid;
@@ -237,6 +268,7 @@ describe('the months that follow', () => {
     expect((await readPlanCheckout({ ctx, input: paid.checkout })).months).toBe('ended');
   });
 
+  // Planted bug that turns it red: tellSubscriptions() that stops at the first failure.
   test('that Stripe cannot be told of are told later, and hold no other organisation up', async () => {
     const [one, two] = [await plans.onFree(), await plans.onFree()];
     for (const ctx of [one, two]) await plans.stage.deliver(await plans.planPaid(ctx, await ask(ctx)));

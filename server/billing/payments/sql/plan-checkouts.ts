@@ -45,8 +45,20 @@ export function openPlanCheckoutStatement(checkout: NewPlanCheckout): Statement 
                     $7, to_timestamp(0) + $8::bigint * interval '1 microsecond', $9, $10, $11, $12, $13, $14)
                   as checkout_id`,
     values: [
-      ...[org_id, checkout_id, plan_id, plan_us, first_usd, month_usd, tax_name, renews_us],
-      ...[provider, provider_ref, pay_url, closed_pages, created_by, key],
+      org_id,
+      checkout_id,
+      plan_id,
+      plan_us,
+      first_usd,
+      month_usd,
+      tax_name,
+      renews_us,
+      provider,
+      provider_ref,
+      pay_url,
+      closed_pages,
+      created_by,
+      key,
     ],
   };
 }

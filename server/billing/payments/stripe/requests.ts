@@ -51,7 +51,9 @@ export function pageRequest(
           unit_amount: centsOf(order.total_usd),
           product_data: {
             name: order.title,
-            ...(order.tax_name === 'no tax' ? {} : { description: `tax included: ${order.tax_name}` }),
+            ...(order.tax_name === null || order.tax_name === 'no tax'
+              ? {}
+              : { description: `tax included: ${order.tax_name}` }),
           },
         },
       },

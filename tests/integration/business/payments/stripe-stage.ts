@@ -22,6 +22,7 @@ export interface StripeStage {
   readonly stripe: StandIn;
   /** Configuration of a server that uses Stripe on the suite's stores. */
   readonly env: Readonly<Record<string, string>>;
+  sign(event: object): { header: string; payload: string };
   /** As Stripe: signs the event with its own library, and posts it. Resolves to the status. */
   deliver(event: object, how?: Delivery): Promise<number>;
   /** The same to another server. */
@@ -50,9 +51,7 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
   const server = await startServer({ env });
   on.onEnd(() => server.stop());
   const deliverTo: StripeStage['deliverTo'] = async (url, event, how = {}) => {
-    const payload = JSON.stringify(event, null, 2);
-    const timestamp = Math.floor(Date.now() / 1000) - (how.signed_s_ago ?? 0);
-    const header = library.webhooks.generateTestHeaderString({ payload, secret: how.secret ?? secret, timestamp });
+    const { header, payload } = sign(event, how);
     const answer = await fetch(`${url}/v1/payments/stripe/webhook`, {
       method: 'POST',
       headers: { 'content-type': 'application/json; charset=utf-8', 'stripe-signature': header },
@@ -67,6 +66,7 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
     env,
     server,
     deliverTo,
+    sign,
     deliver: (event, how) => deliverTo(server.url, event, how),
     async stored({ id }) {
       const text = 'select state, note from netra.payment_event where event_id = $1';
@@ -87,6 +87,14 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
       return Object.fromEntries(rows.map(({ type, times }) => [type, times]));
     },
   };
+}
+
+/** The bytes of an event as Stripe sends them, and the header that its library makes for them. */
+function sign(event: object, how: Delivery = {}): { header: string; payload: string } {
+  const payload = JSON.stringify(event, null, 2);
+  const timestamp = Math.floor(Date.now() / 1000) - (how.signed_s_ago ?? 0);
+  const header = library.webhooks.generateTestHeaderString({ payload, secret: how.secret ?? secret, timestamp });
+  return { header, payload };
 }
 
 /** An event as Stripe sends it: the envelope, and what it is about. */
