@@ -13,7 +13,7 @@ import { admitRun, openModel } from '../../../server/agents/index.ts';
 import { rateUsage, standardBook } from '../../../server/billing/index.ts';
 import { checkBooks, readBalance } from '../../../server/ledger/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
-import { readRun } from '../../../server/runs/index.ts';
+import { readRun, requestCancel } from '../../../server/runs/index.ts';
 import { only, openAgents, type AgentsNode } from '../agents-node.ts';
 import { serveModel, type Endpoint, type Fault } from '../openai-endpoint.ts';
 
@@ -98,6 +98,39 @@ describe('a provider that has worked for nothing', () => {
     expect(only(events, 'agent_failed')[0]?.data.credits.spent_micro).toBe(
       `${costOf(counted?.prompt_tokens ?? 0, counted?.completion_tokens ?? 0)}`,
     );
+  });
+});
+
+describe('a call that is thrown out of', () => {
+  // Planted bug that turns it red: chargeFailure() that throws what aborted the run before it charges.
+  it('by a cancel in the middle of its answer costs what had come of it, and the rest goes back', async () => {
+    const ctx = await node.newOrg('mid');
+    endpoint.faults.splice(0, Infinity, 'silent half-way');
+    node.worker.start();
+    const id = await node.ask(ctx, 'triage', null);
+    await eventually('the first words', async () => only(await node.log(ctx, id), 'agent_message').length > 0 || null);
+    await requestCancel({ ctx, input: { run: id } });
+    const events = await node.ended(ctx, id);
+    await node.worker.stop();
+    const [charge, ...more] = only(events, 'credits_charged');
+    expect(more).toEqual([]);
+    expect(charge?.data.usage).toMatchObject({ estimated: true, broken_off: true });
+    const spent = BigInt(charge?.data.amount_micro ?? 0);
+    expect(only(events, 'agent_cancelled')[0]?.data.credits.spent_micro).toBe(`${spent}`);
+    const left = { balance_micro: 5_000_000_000n - spent, held_micro: 0n };
+    expect(await readBalance({ ctx, input: {} })).toMatchObject(left);
+  });
+
+  // Planted bug that turns it red: abandonRun() that leaves the run where it is.
+  it('by a refusal of the provider, after its credits were reserved, gives all of them back', async () => {
+    const { ctx, events } = await run('mid', ['status 401']);
+    expect(only(events, 'agent_failed')[0]?.data).toMatchObject({
+      code: 'model_failed',
+      credits: { spent_micro: '0' },
+    });
+    expect(BigInt(only(events, 'agent_failed')[0]?.data.credits.held_micro ?? 0)).toBeGreaterThan(10_000_000n);
+    const left = { balance_micro: 5_000_000_000n, held_micro: 0n };
+    expect(await readBalance({ ctx, input: {} })).toMatchObject(left);
   });
 });
 

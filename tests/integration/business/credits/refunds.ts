@@ -131,7 +131,7 @@ export function refunds(stage: () => Stage): void {
     await balanced();
   });
 
-  // Planted bug that turns it red: draw_line() with a grant of its own each time; overage_micro without held_micro.
+  // Planted bug that turns it red: draw_line() with a grant of its own each time.
   it('credits-2 draws what is missing beyond the balance as one grant a period, and counts it', async () => {
     const ctx = await stage().node.newOrg();
     await give(ctx, 10n, 'purchase', 'start');
