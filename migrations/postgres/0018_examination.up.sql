@@ -14,10 +14,12 @@ alter function netra.check_books() rename to check_seen_books;
 alter function netra.check_run_holds() rename to check_seen_run_holds;
 alter function netra.check_run_log(int) rename to check_seen_run_log;
 alter function netra.read_settled() rename to read_seen_settled;
+alter function netra.check_payments() rename to check_seen_payments;
 alter function netra.check_seen_books() security invoker;
 alter function netra.check_seen_run_holds() security invoker;
 alter function netra.check_seen_run_log(int) security invoker;
 alter function netra.read_seen_settled() security invoker;
+alter function netra.check_seen_payments() security invoker;
 
 create function netra.check_books()
   returns table (org_id uuid, invariant text, what text, expected text, found text)
@@ -28,6 +30,9 @@ create function netra.check_run_holds()
 create function netra.check_run_log(p_stale_ms int) returns table (org_id uuid, run_id uuid, breach text)
   language sql stable security definer set search_path = pg_catalog
   as $$ select * from netra.check_seen_run_log(p_stale_ms) $$;
+create function netra.check_payments()
+  returns table (org_id uuid, invariant text, what text, expected text, found text)
+  language sql stable security definer set search_path = pg_catalog as $$ select * from netra.check_seen_payments() $$;
 create function netra.read_settled() returns table (org_id uuid, settled_micro numeric, waiting bigint)
   language sql stable security definer set search_path = pg_catalog as $$ select * from netra.read_seen_settled() $$;
 
@@ -373,6 +378,38 @@ create function netra.explain_invoices(p_org uuid, p_limit int)
    order by n.since nulls last, n.fault, n.key
 $$;
 
+-- The same of what was paid: the row that check_seen_payments() names, and when it became what it is.
+create function netra.explain_payments(p_org uuid, p_limit int)
+  returns table (invariant text, fault text, place text, key jsonb, version bigint, since timestamptz, expected text,
+                 found text, "of" bigint)
+  language sql stable as $$
+  with breach as (
+    select b.*, substring(b.what from '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')::uuid as id
+      from netra.check_seen_payments() b
+  ), fault (fault, place, key, since, expected, found) as (
+    select 'purchase_unpaid', 'netra.credit_purchase', jsonb_build_object('purchase_id', c.purchase_id), c.paid_at,
+           b.expected, b.found
+      from breach b join netra.credit_purchase c on c.org_id = p_org and c.purchase_id = b.id
+     where b.what like 'purchase %'
+    union all
+    select 'invoice_unpaid', 'netra.invoice', jsonb_build_object('invoice_id', i.invoice_id, 'number', i.number),
+           coalesce(i.paid_at, i.issued_at), b.expected, format('%s with %s USD to pay', i.state, b.found)
+      from breach b join netra.invoice i on i.org_id = p_org and b.what = format('invoice %s that is %s', i.number, i.state)
+    union all
+    select 'payment_overused', 'netra.payment', jsonb_build_object('payment_id', y.payment_id), y.recorded_at, b.expected,
+           format('%s USD more', -b.found::numeric)
+      from breach b join netra.payment y on y.org_id = p_org and y.payment_id = b.id
+     where b.what like 'payment %'
+  )
+  select 'M5', n.fault, n.place, jsonb_build_object('org_id', p_org) || n.key, null::bigint, n.since, n.expected, n.found,
+         n.faults
+    from (select f.*, count(*) over (partition by f.fault) as faults,
+                 row_number() over (partition by f.fault order by f.since nulls last, f.key) as place_in
+            from fault f) n
+   where n.place_in <= p_limit
+   order by n.since nulls last, n.fault, n.key
+$$;
+
 -- The same of the series: numbers that were drawn and have no document, documents whose number was not drawn, counters
 -- that disagree. `since`: when the document before it was issued.
 create function netra.explain_series(p_limit int)
@@ -416,7 +453,7 @@ declare
 begin
   grant create on schema netra to netra_system;
   foreach v_function in array array['check_books()', 'check_run_holds()', 'check_run_log(int)', 'read_settled()',
-    'check_chain()', 'explain_series(int)'] loop
+    'check_chain()', 'check_payments()', 'explain_series(int)'] loop
     execute format('alter function netra.%s owner to netra_system', v_function);
     execute format('revoke execute on function netra.%s from public', v_function);
     execute format('grant execute on function netra.%s to netra_app, netra_system', v_function);
@@ -424,9 +461,11 @@ begin
   revoke create on schema netra from netra_system;
 end
 $$;
-revoke execute on function netra.explain_books(uuid, int), netra.explain_invoices(uuid, int), netra.check_seen_chain()
+revoke execute on function netra.explain_books(uuid, int), netra.explain_invoices(uuid, int),
+  netra.explain_payments(uuid, int), netra.check_seen_chain()
   from public;
-grant execute on function netra.explain_books(uuid, int), netra.explain_invoices(uuid, int), netra.check_seen_chain()
+grant execute on function netra.explain_books(uuid, int), netra.explain_invoices(uuid, int),
+  netra.explain_payments(uuid, int), netra.check_seen_chain(), netra.check_seen_payments()
   to netra_app, netra_system;
 -- What they ask for, in a tenant, is netra_app's own.
 grant execute on function netra.check_seen_run_holds() to netra_app;

@@ -14,6 +14,8 @@ import {
 
 /** How long one statement may read: sums over ten million transfers, with room. */
 const statement_timeout_ms = 15 * 60_000;
+/** Breaches that are told: what is wrong everywhere is seen by fewer. */
+const maxBreaches = 10_000;
 /** Organisations whose rows at fault are told; a broken installation is mended one organisation at a time. */
 const maxOrgs = 20;
 /** Rows of one kind that are told; `of` says how many there are. */
@@ -52,8 +54,8 @@ async function check(tx: Transaction, org_id: string | undefined): Promise<reado
     if (known === undefined) throw new NetraError('not_found', 'There is no such organisation.', { org: org_id });
   }
   const scope = org_id === undefined ? 'all' : 'seen';
-  const books = await tx.rows<BreachRow>(checkBooksStatement(scope));
-  return [...books, ...(await tx.rows<BreachRow>(checkChainStatement(scope)))];
+  const books = await tx.rows<BreachRow>(checkBooksStatement(scope, maxBreaches));
+  return [...books, ...(await tx.rows<BreachRow>(checkChainStatement(scope, maxBreaches)))];
 }
 
 async function explain(tx: Transaction, org_id: string): Promise<readonly Fault[]> {

@@ -1,10 +1,9 @@
 import type { Fault, Postgres, Transaction } from '../../platform/index.ts';
 import { howToMend } from './how-to-mend.ts';
 import {
-  checkInvoicesStatement,
-  checkSeenInvoicesStatement,
+  checkBillingStatement,
   enterOrgStatement,
-  explainInvoicesStatement,
+  explainBillingStatement,
   explainSeriesStatement,
   type InvoiceBreachRow,
   type InvoiceFaultRow,
@@ -12,6 +11,8 @@ import {
 
 /** How long one statement may read: the hash of a million documents, with room. */
 const statement_timeout_ms = 15 * 60_000;
+/** Breaches that are told: what is wrong everywhere is seen by fewer. */
+const maxBreaches = 10_000;
 /** Organisations whose rows at fault are told; a broken installation is mended one organisation at a time. */
 const maxOrgs = 20;
 /** Rows of one kind that are told; `of` says how many there are. */
@@ -25,8 +26,8 @@ export interface InvoiceExamination {
 }
 
 /**
- * M5 over every organisation, or over one (without the series of numbers, which are not one's), and where it is broken
- * the rows at fault. One snapshot, in which PostgreSQL itself refuses to write. Throws nothing on a breach.
+ * M5, documents and payments, over every organisation, or over one (without the series of numbers, which are not one's),
+ * and where it is broken the rows at fault. One snapshot, in which PostgreSQL itself refuses to write. Throws nothing on a breach.
  */
 export async function examineInvoices({
   platform,
@@ -37,13 +38,13 @@ export async function examineInvoices({
 }): Promise<InvoiceExamination> {
   return platform.postgres.inSnapshot(statement_timeout_ms, async (tx) => {
     if (org_id !== undefined) await tx.rows(enterOrgStatement(org_id));
-    const statement = org_id === undefined ? checkInvoicesStatement() : checkSeenInvoicesStatement();
-    const breaches = await tx.rows<InvoiceBreachRow>(statement);
+    const scope = org_id === undefined ? 'all' : 'seen';
+    const breaches = await tx.rows<InvoiceBreachRow>(checkBillingStatement(scope, maxBreaches));
     const orgs = [...new Set(breaches.map((breach) => breach.org_id))];
     const faults = orgs.includes(nobody) ? await told(tx, explainSeriesStatement(maxRows)) : [];
     for (const each of orgs.filter((org) => org !== nobody).slice(0, maxOrgs)) {
       await tx.rows(enterOrgStatement(each));
-      faults.push(...(await told(tx, explainInvoicesStatement(each, maxRows))));
+      faults.push(...(await told(tx, explainBillingStatement(each, maxRows))));
     }
     return { breaches, faults };
   });

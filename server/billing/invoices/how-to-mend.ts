@@ -56,6 +56,20 @@ const advice: Readonly<Record<string, Advice>> = {
       'A paid purchase is not on a document as it is: the purchase was edited, or its line, or its document was deleted.',
     mend: 'If a document is at fault or a number is missing, mend that first. If not, compare the purchase with its payment (`netra admin payment list`), which cannot be edited, and put it back.',
   },
+  purchase_unpaid: {
+    means:
+      'A purchase is called paid and its payment or its grant says otherwise: its state was written by hand, or one of the amounts.',
+    mend: 'The payment cannot be edited (`netra admin payment list`), and the bank or the provider has it too. If there is none, the purchase was never paid: set it to pending, and take its credits back by an adjustment.',
+  },
+  invoice_unpaid: {
+    means:
+      'An invoice is called paid and something is to pay, or the other way round: its state was written by hand, or a payment deleted.',
+    mend: 'Compare with the bank or the provider. If the money came, insert the payment that is missing; if not, set the state to `open` in the same way. Where nothing is to pay, set it to `paid`.',
+  },
+  payment_overused: {
+    means: 'More of a payment was used for invoices, or sent back, than had come: rows were added by hand.',
+    mend: 'Compare netra.payment_use and the reversals of this payment with the bank or the provider; delete what was added, as a superuser with `set local session_replication_role = replica`.',
+  },
   number_missing: {
     means: 'A number was drawn and no document has it: the document was deleted.',
     mend: `${asSent}. A tax office asks about a missing number: keep this report with the answer.`,

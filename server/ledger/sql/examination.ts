@@ -8,22 +8,28 @@ export interface BreachRow {
   readonly found: string;
 }
 
-/** M1–M3 over all organisations; or, `seen`, over what the caller sees: the tenant that the transaction has entered. */
-export function checkBooksStatement(scope: 'all' | 'seen'): Statement {
+/**
+ * M1–M3 over all organisations; or, `seen`, over what the caller sees: the tenant that the transaction has entered. At
+ * most `limit` rows.
+ */
+export function checkBooksStatement(scope: 'all' | 'seen', limit: number): Statement {
   const seen = scope === 'seen' ? 'seen_' : '';
   return {
     text: `select org_id, invariant, what, expected, found from netra.check_${seen}books()
            union all
            select org_id, invariant, what, expected, found from netra.check_${seen}run_holds()
-            order by 1, 2, 3`,
-    values: [],
+            order by 1, 2, 3 limit $1`,
+    values: [limit],
   };
 }
 
 /** The chains of the wallets; scope as above. */
-export function checkChainStatement(scope: 'all' | 'seen'): Statement {
+export function checkChainStatement(scope: 'all' | 'seen', limit: number): Statement {
   const check = scope === 'seen' ? 'check_seen_chain' : 'check_chain';
-  return { text: `select org_id, invariant, what, expected, found from netra.${check}() order by 1, 3`, values: [] };
+  return {
+    text: `select org_id, invariant, what, expected, found from netra.${check}() order by 1, 3 limit $1`,
+    values: [limit],
+  };
 }
 
 export function enterOrgStatement(org_id: string): Statement {

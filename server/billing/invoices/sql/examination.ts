@@ -8,18 +8,25 @@ export interface InvoiceBreachRow {
   readonly found: string;
 }
 
-/** M5 over all organisations, and the series of numbers. */
-export function checkInvoicesStatement(): Statement {
+/**
+ * M5 over all organisations, the series of numbers included; or, `seen`, over what the caller sees: the tenant that the
+ * transaction has entered. At most `limit` rows.
+ */
+export function checkBillingStatement(scope: 'all' | 'seen', limit: number): Statement {
+  const seen = scope === 'seen' ? 'seen_' : '';
   return {
-    text: 'select org_id, invariant, what, expected, found from netra.check_invoices() order by 1, 3',
-    values: [],
+    text: `select org_id, invariant, what, expected, found from netra.check_${seen}invoices()
+           union all
+           select org_id, invariant, what, expected, found from netra.check_${seen}payments()
+            order by 1, 3 limit $1`,
+    values: [limit],
   };
 }
 
-/** M5 over what the caller sees: the tenant that the transaction has entered. */
-export function checkSeenInvoicesStatement(): Statement {
+/** The documents alone. */
+export function checkInvoicesStatement(): Statement {
   return {
-    text: 'select org_id, invariant, what, expected, found from netra.check_seen_invoices() order by 1, 3',
+    text: 'select org_id, invariant, what, expected, found from netra.check_invoices() order by 1, 3',
     values: [],
   };
 }
@@ -39,10 +46,12 @@ export interface InvoiceFaultRow {
   readonly of: bigint;
 }
 
-/** Rows at fault in the documents of the organisation that the transaction has entered; `limit` of each kind. */
-export function explainInvoicesStatement(org_id: string, limit: number): Statement {
+/** Rows at fault in the documents and payments of the organisation that the transaction has entered; `limit` of each kind. */
+export function explainBillingStatement(org_id: string, limit: number): Statement {
   return {
-    text: `select invariant, fault, place, key, since, expected, found, "of" from netra.explain_invoices($1, $2)`,
+    text: `select invariant, fault, place, key, since, expected, found, "of" from netra.explain_invoices($1, $2)
+           union all
+           select invariant, fault, place, key, since, expected, found, "of" from netra.explain_payments($1, $2)`,
     values: [org_id, limit],
   };
 }

@@ -214,6 +214,42 @@ export const billedTamperings: readonly BilledTampering[] = [
     since: looked,
   },
   {
+    what: 'an invoice called paid that nobody paid',
+    sql: [`update netra.invoice set state = 'paid', paid_at = now() where org_id = $1 and invoice_id = $2`],
+    fault: 'invoice_unpaid',
+    place: invoice,
+    key: keyOf,
+    since: () => null,
+  },
+  {
+    what: 'the payment of a purchase deleted',
+    sql: [`delete from netra.payment where org_id = $1`],
+    fault: 'purchase_unpaid',
+    place: 'netra.credit_purchase',
+    key: nothing,
+    since: () => null,
+  },
+  {
+    what: 'a payment lowered',
+    sql: [`update netra.payment set amount_usd = 1 where org_id = $1`],
+    fault: 'purchase_unpaid',
+    place: 'netra.credit_purchase',
+    key: nothing,
+    since: () => null,
+  },
+  {
+    what: 'a payment sent back twice over',
+    sql: [
+      `insert into netra.payment (org_id, payment_id, kind, purchase_id, reverses, amount_usd, provider, provider_ref, recorded_by)
+       select org_id, gen_random_uuid(), 'reversal', purchase_id, payment_id, -2 * amount_usd, provider, 'forged', 'me'
+         from netra.payment where org_id = $1`,
+    ],
+    fault: 'payment_overused',
+    place: 'netra.payment',
+    key: nothing,
+    since: () => null,
+  },
+  {
     what: 'an invoice deleted with its lines',
     sql: [
       `delete from netra.rounding where org_id = $1`,
