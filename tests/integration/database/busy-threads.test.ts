@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IfBusy } from '@netra/contract';
-import { eventually, suite } from '@netra/testkit';
+import { eventually, suite, withOwner } from '@netra/testkit';
 import { beforeAll, expect, test } from 'vitest';
 import { admitRun } from '../../../server/agents/index.ts';
 import { readBalance } from '../../../server/ledger/index.ts';
@@ -50,10 +50,12 @@ async function park(ctx: Ctx): Promise<{ readonly run: string; readonly thread: 
   return { run, thread, approve: () => giveApproval({ ctx, input: { run, call: 'call', approved: true } }) };
 }
 
+const on_node = (ctx: Ctx, place: number): Ctx => ({ ...ctx, platform: nodes[place % 2]?.platform ?? ctx.platform });
 const stateOf = async (ctx: Ctx, run: string): Promise<RunState> => (await readRun({ ctx, input: { run } })).state;
 const reached = (ctx: Ctx, run: string, state: RunState) =>
   eventually(`run ${run} to be ${state}`, async () => ((await stateOf(ctx, run)) === state ? state : null));
 
+// Planted bug that turns it red: the trigger run_lets_next dropped.
 test('a run in a busy thread waits, holds no credits, and begins when the one before it has ended', async () => {
   const ctx = await idle.newOrg('early');
   const { run: first, thread, approve } = await park(ctx);
@@ -69,11 +71,24 @@ test('a run in a busy thread waits, holds no credits, and begins when the one be
   expect(ended.at(-1)).toMatchObject({ type: 'agent_completed', data: { credits: { spent_micro: '1000000' } } });
 });
 
-test('50 messages at once to one thread, on two nodes, run one after the other in the order of admission', async () => {
+// Planted bug that turns it red: let_next() that takes the youngest first.
+test('what waits in a thread runs in the order in which it was asked for, whichever node it came through', async () => {
+  const ctx = await idle.newOrg('mid');
+  const { run: first, thread, approve } = await park(ctx);
+  const runs: string[] = [];
+  for (let place = 0; place < 8; place += 1) runs.push(await say(on_node(ctx, place), thread, null));
+  await approve();
+  await idle.ended(ctx, first);
+  const logs = await Promise.all(runs.map((run) => idle.ended(ctx, run)));
+  const ends = logs.map((log) => Date.parse(log.at(-1)?.at ?? ''));
+  const begins = logs.map((log) => Date.parse(log[1]?.at ?? ''));
+  for (const [place, begun_ms] of begins.slice(1).entries()) expect(begun_ms).toBeGreaterThanOrEqual(ends[place] ?? 0);
+});
+
+test('50 messages at once to one thread, on two nodes, run one after the other', async () => {
   const ctx = await idle.newOrg('enterprise');
   const thread = await newThread(ctx);
-  const on_node = (place: number): Ctx => ({ ...ctx, platform: nodes[place % 2]?.platform ?? ctx.platform });
-  const runs = await Promise.all(Array.from({ length: 50 }, (_, place) => say(on_node(place), thread, null)));
+  const runs = await Promise.all(Array.from({ length: 50 }, (_, place) => say(on_node(ctx, place), thread, null)));
   const logs = await Promise.all(runs.map((run) => idle.ended(ctx, run)));
   expect(logs.filter((log) => log.at(-1)?.type === 'agent_completed')).toHaveLength(50);
   // One after the other: no run's second event is before the end of the run that began before it.
@@ -91,6 +106,7 @@ test('50 messages at once to one thread, on two nodes, run one after the other i
   expect(await checkRunLog(ctx.platform)).toEqual([]);
 });
 
+// Planted bug that turns it red: make_way() that takes reject for enqueue.
 test('reject names the run that the thread is busy with, and changes nothing', async () => {
   const ctx = await idle.newOrg('early');
   const { run: first, thread } = await park(ctx);
@@ -104,6 +120,7 @@ test('reject names the run that the thread is busy with, and changes nothing', a
   expect((await idle.ended(ctx, next)).at(-1)).toMatchObject({ type: 'agent_completed' });
 });
 
+// Planted bug that turns it red: interrupt_thread() that leaves out what waits.
 test('interrupt cancels what the thread is busy with and what waits there, and begins when they have ended', async () => {
   const ctx = await idle.newOrg('mid');
   const thread = await newThread(ctx);
@@ -116,4 +133,27 @@ test('interrupt cancels what the thread is busy with and what waits there, and b
   expect(two?.at(-1)).toMatchObject({ type: 'agent_cancelled', data: { credits: { held_micro: '0' } } });
   expect(three?.at(-1)).toMatchObject({ type: 'agent_completed' });
   expect(Date.parse(three?.[1]?.at ?? '')).toBeGreaterThanOrEqual(Date.parse(one?.at(-1)?.at ?? ''));
+});
+
+// Planted bug that turns it red: busy_run() without `for no key update`. The end has looked for who waits before this run
+// was there, and the run has looked for who is busy before the end was: nobody would let it in.
+test('a run that comes while the one before it ends is not forgotten between the two', async () => {
+  const ctx = await idle.newOrg('early');
+  const { run: first, thread } = await park(ctx);
+  const { org_id, user_id } = ctx.principal;
+  const came: { run?: Promise<string>; settled: boolean } = { settled: false };
+  await ctx.platform.postgres.inOrg(org_id, async (tx) => {
+    await tx.rows({ text: 'select netra.cancel_run($1, $2, $3)', values: [org_id, first, user_id] });
+    came.run = say(on_node(ctx, 0), thread, null).finally(() => (came.settled = true));
+    await eventually('the second run to wait for the end of the first, or not to', async () => {
+      const [seen] = await withOwner(on.stores.postgres_url, async (client) => {
+        const text = `select count(*)::int as waiting from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and query like '%admit_run%'`;
+        return (await client.query<{ waiting: number }>(text)).rows;
+      });
+      return came.settled || seen?.waiting === 1 ? true : null;
+    });
+  });
+  const run = (await came.run) ?? '';
+  expect((await idle.ended(ctx, run)).at(-1)).toMatchObject({ type: 'agent_completed' });
 });

@@ -33,7 +33,8 @@ async function crowd(ctx: Ctx, plan: Plan, runs: number): Promise<void> {
   await owner(
     `insert into netra.run (org_id, run_id, thread_id, user_id, role, agent, model, input, state, priority, hold_id,
        fee_micro, idempotency_key, request_hash)
-     select $1, gen_random_uuid(), gen_random_uuid(), 'u', 'member', 'rehearsal', 'm', 'null', 'queued', $2, null, 0,
+     select $1, (left(netra.uuid_floor(clock_timestamp())::text, 13) || substr(gen_random_uuid()::text, 14))::uuid,
+       gen_random_uuid(), 'u', 'member', 'rehearsal', 'm', 'null', 'queued', $2, null, 0,
        gen_random_uuid()::text, '' from generate_series(1, $3::int)`,
     [ctx.principal.org_id, weights[plan] - 10, runs],
   );
@@ -55,7 +56,7 @@ const ask = (ctx: Ctx, input: unknown = null) =>
   admitRun({ ctx, input: { agent: 'rehearsal', input, idempotency_key: randomUUID() } });
 const orgOf = ({ principal }: Ctx): string => principal.org_id;
 
-// Planted bug that turns it red: claim_runs() ordered by run_id alone, or next_turn() without the head of the queue.
+// Planted bug that turns it red: claim_runs() ordered by run_id alone.
 test('1,000 queued runs of one organisation delay another’s one by no more than the weights say', async () => {
   for (const [crowded, alone] of [
     ['enterprise', 'free'],
@@ -87,6 +88,7 @@ test('two organisations with long queues are served by the weights of their plan
   expect(share).toBeLessThanOrEqual(82);
 });
 
+// Planted bug that turns it red: next_turn() without the head of the queue.
 test('whoever comes one at a time does not overtake for ever: a queue beside a stream of single runs goes on', async () => {
   await emptyQueue();
   const [stream, queued] = [await node.newOrg('enterprise'), await node.newOrg('free')];
