@@ -4,7 +4,7 @@
  * Value: nobody starts again from nothing because they were asleep, or because a card had expired
  * Strategic impact: long work with people in it is what agents are for
  *
- * Two real servers with leases of a minute: what reaches a run on the other one within the test came by a hint.
+ * Two real servers with leases of ten minutes: what reaches a run on the other one within the test came by a hint.
  */
 import { randomUUID } from 'node:crypto';
 import { createClient, type Client } from '@netra/client';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   endpoint = await serveModel(openModel('planner', { model: null }));
   own.onEnd(() => endpoint.close());
   const model = { NETRA_MODEL_URL: endpoint.url, NETRA_MODEL_NAME: 'gpt-4o', NETRA_MODEL_KEY: 'key-of-nobody' };
-  env = { ...own.env, ...model, NETRA_LEASE_MS: '60000', NETRA_LOG_LEVEL: 'warn' };
+  env = { ...own.env, ...model, NETRA_LEASE_MS: '600000', NETRA_LOG_LEVEL: 'warn' };
   operator = await openAgents(own, model);
   urls = await Promise.all(
     [0, 1].map(async () => {
@@ -113,8 +113,7 @@ describe('a run that is out of credits', () => {
   // Enough for the fee of 10, not for the most that the call may cost.
   const input = 'x'.repeat(8_000);
 
-  // Planted bugs: resume_funded that does not look whether the run is parked (it goes on twice); can_pay := true (it
-  // wakes for nothing); a worker that ends the run instead of parking it.
+  // Planted bugs: can_pay := true (it wakes for nothing); a growHold that ends the run instead of asking.
   it('R2 M2: waits without a worker, and goes on by itself, once, when they come', async () => {
     const customer = await newCustomer('free');
     await spendAllBut(12n * credit, customer);
@@ -206,7 +205,7 @@ describe('a run that waits for a person', () => {
     await expectSound();
   });
 
-  // Planted bug: give_up_parked that does not look at the time again (the young one ends too).
+  // Planted bug, in both, since each looks at the time: unanswered_runs and give_up_parked that do not.
   it('M2: is given up after the time that the operator lets it, once, and what it held is released', async () => {
     const customer = await newCustomer('mid');
     const [old, young] = [await parkAtCap(customer), await parkAtCap(customer)];
@@ -222,7 +221,7 @@ describe('a run that waits for a person', () => {
 });
 
 describe('a run on another node', () => {
-  // Planted bug: requestCancel without its hint (the lease is a minute, so the heartbeat would come in 20 s).
+  // Planted bug: requestCancel without its hint (the next renewal comes in 200 s).
   it('hears of its cancel by a hint, stops its tool and settles', async () => {
     const customer = await newCustomer('mid');
     const { run, events, last } = await watch(customer.here, {
