@@ -34,6 +34,9 @@ export const pageQuery = z.object({
 });
 export type PageQuery = z.infer<typeof pageQuery>;
 
+/** Oldest first, or newest first. */
+const order = z.enum(['asc', 'desc']);
+
 /** One page; `next` is the cursor of the following one, null on the last. Opaque: only ever sent back. */
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), next: z.string().nullable() });
@@ -234,6 +237,21 @@ export const runsQuery = pageQuery.extend({
   cursor: z.uuid('a cursor as a page before gave it').optional(),
   state: runState.optional(),
   thread: z.uuid().optional(),
+  order: order.default('desc'),
+});
+
+/** What was said in a thread: the input of each run, and the output of each that completed. */
+export const message = z.object({
+  message: uuid,
+  run: uuid,
+  author: z.enum(['user', 'agent']),
+  content: z.unknown(),
+  created_at: at,
+});
+export type Message = z.infer<typeof message>;
+export const messagesQuery = pageQuery.extend({
+  cursor: z.uuid('a cursor as a page before gave it').optional(),
+  order: order.default('asc'),
 });
 export const acceptedRun = z.object({ run: uuid, thread: uuid });
 export type AcceptedRun = z.infer<typeof acceptedRun>;

@@ -92,8 +92,15 @@ export const operations = {
   listAgents: get('/v1/agents', 'agents', 'The agents, their fees, and whether your plan has them', 'tenant'),
 
   createThread: post('/v1/threads', 'runs', 'Start a conversation', create),
+  listMessages: get('/v1/threads/:thread/messages', 'runs', 'What was said in a thread, from either end', 'tenant'),
+  exportThread: get(
+    '/v1/threads/:thread/export',
+    'runs',
+    'A thread with its messages, runs and events, as JSONL',
+    'tenant',
+  ),
   createRun: post('/v1/threads/:thread/runs', 'runs', 'Run an agent in a thread', create),
-  listRuns: get('/v1/runs', 'runs', "The organisation's runs, newest first", 'tenant'),
+  listRuns: get('/v1/runs', 'runs', "The organisation's runs, from either end", 'tenant'),
   readRun: get('/v1/runs/:run', 'runs', 'One run', 'tenant'),
   readEvents: get('/v1/runs/:run/events', 'runs', "A run's events, as a live event stream (SSE)", 'tenant'),
   cancelRun: post('/v1/runs/:run/cancel', 'runs', 'Ask a run to stop', command),

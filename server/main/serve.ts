@@ -58,6 +58,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
     plans,
     rooms: { admitRun, tailRun, requestCancel, giveApproval },
     origins: config.cors_origins,
+    limits: { sockets_user: config.sockets.user, sockets_org: config.sockets.org },
   });
   await keepPriceBook({ platform });
   shutdown.add('hints', await listenToHints(platform));

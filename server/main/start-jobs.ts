@@ -2,12 +2,15 @@ import { pumpOutbox, watchOutbox } from '../analytics/index.ts';
 import { issueDueInvoices, processPaymentEvents, tellSubscriptions } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
 import { postgresUrlFor, type Platform, type StoreUrls } from '../platform/index.ts';
+import { cutEvents } from '../runs/index.ts';
 import { forgetDeliveries, noteThresholds } from '../webhooks/index.ts';
 import { giveUpParked, keepResumingFunded, startJobs as startSchedules, sweepHolds } from '../work/index.ts';
 
 /** What is left over is due again at the next minute. */
 const orgsPerRun = 1_000;
 const rowsPerRun = 10_000;
+/** Of at most 5,000 events: schedules take turns, and none may hold the others up for long. */
+const batchesPerCut = 20;
 const runsPerRun = 1_000;
 
 /** The schedules of this installation; each due time runs once among all nodes. Resolves to what stops them here. */
@@ -28,6 +31,7 @@ export async function startJobs(options: {
       { name: 'process_payment_events', cron: '* * * * *', run: () => processPaymentEvents({ platform }) },
       { name: 'give_up_parked', cron: '*/5 * * * *', run: () => giveUpParked({ platform, limit: runsPerRun }) },
       { name: 'tell_subscriptions', cron: '* * * * *', run: () => tellSubscriptions({ platform }) },
+      { name: 'cut_events', cron: '*/5 * * * *', run: () => cutEvents({ platform, batches: batchesPerCut }) },
       { name: 'sweep_holds', cron: '*/10 * * * *', run: () => sweepHolds({ platform }) },
     ],
   });

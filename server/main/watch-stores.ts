@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Gauge } from 'prom-client';
 import { openPostgres, type Platform } from '../platform/index.ts';
 
@@ -22,9 +23,10 @@ const look_ms = 1_000;
 const patience_ms = 1_500;
 /** PostgreSQL's answers in a row that have to fail: one may be lost to a failover. */
 const failures = 2;
-/** How long a node that reached PostgreSQL counts as reaching it. */
-const reached_ms = 5_000;
-const reachedKey = 'netra:{stores}:postgres_reached_by';
+/** How long a node's word that it reached PostgreSQL is kept. */
+const word_ms = 5_000;
+/** Looks without a new word of another node after which nobody is known to reach PostgreSQL. */
+const maxQuiet = 3;
 
 /** Looks at the stores every second, so that a probe never waits for one. */
 export function watchStores({
@@ -49,6 +51,7 @@ export function watchStores({
     labelNames: ['store'],
     registers: [metrics],
   });
+  const others = watchOthers(platform);
   let standing: StoresStanding = 'ready';
   let failed = 0;
 
@@ -62,9 +65,10 @@ export function watchStores({
     up.set({ store: 'redis' }, Number(redis_up));
     up.set({ store: 'clickhouse' }, Number(clickhouse_up));
     failed = postgres_up ? 0 : failed + 1;
-    if (postgres_up) await redis.set(reachedKey, platform.node_id, reached_ms);
-    const now: StoresStanding =
-      failed >= failures ? await withoutPostgres(platform) : redis_up && clickhouse_up ? 'ready' : 'degraded';
+    if (postgres_up) await others.tell();
+    const elsewhere = postgres_up ? false : await others.reach(failed);
+    const well: StoresStanding = redis_up && clickhouse_up ? 'ready' : 'degraded';
+    const now: StoresStanding = failed < failures ? well : elsewhere ? 'cut_off' : 'unavailable';
     if (now !== standing) log.warn({ standing: now, postgres_up, redis_up, clickhouse_up }, 'stores');
     standing = now;
   };
@@ -89,11 +93,35 @@ export function watchStores({
   };
 }
 
-/** A node alone may as well say no; one of several asks whether the others fare better. */
-async function withoutPostgres({ redis, node_id }: Platform): Promise<StoresStanding> {
-  if (redis.kind !== 'server') return 'cut_off';
-  const reached_by = await redis.get(reachedKey);
-  return reached_by !== null && reached_by !== node_id ? 'cut_off' : 'unavailable';
+/**
+ * Whether other nodes reach PostgreSQL when this one does not. A word that was new since this node failed is what
+ * counts: an old one would take all nodes out of the balancer together while it is kept. A node alone, without Redis,
+ * may as well say no.
+ */
+function watchOthers({ redis, node_id, config }: Platform): {
+  tell(): Promise<void>;
+  reach(failed: number): Promise<boolean>;
+} {
+  // Several installations may share a Redis; the nodes of one share a secret.
+  const name = createHash('sha256').update(`postgres reached ${config.secret}`).digest('hex').slice(0, 16);
+  const key = `netra:{stores}:${name}`;
+  let beat = 0;
+  let heard: string | null = null;
+  let quiet = 0;
+  return {
+    async tell() {
+      beat += 1;
+      await redis.set(key, `${node_id} ${beat}`, word_ms);
+    },
+    async reach(failed) {
+      if (redis.kind !== 'server') return true;
+      const word = await redis.get(key);
+      const fresh = failed > 1 && word !== null && word !== heard && !word.startsWith(`${node_id} `);
+      quiet = fresh ? 0 : failed === 1 ? maxQuiet : quiet + 1;
+      heard = word;
+      return quiet < maxQuiet;
+    },
+  };
 }
 
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {

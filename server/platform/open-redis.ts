@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import type { Redis } from './redis.ts';
 import { openInProcessRedis, windowOf } from './redis-in-process.ts';
+import { gaugesArguments, gaugesScript, readGauges } from './shared-gauges.ts';
 
 export interface RedisOptions {
   readonly clock: Clock;
@@ -114,6 +115,11 @@ export async function openRedis(url: string, { clock, log }: RedisOptions): Prom
       if (!shared || !local.allowed) return local;
       return { ...shared, remaining: Math.min(shared.remaining, local.remaining) };
     },
+    hold: (options) =>
+      orElse(async () => {
+        const keys = options.gauges.map(({ key }) => key);
+        return readGauges(await commands.eval(gaugesScript, keys.length, ...keys, ...gaugesArguments(options)));
+      }, null),
     ping: () => orElse(async () => (await commands.ping()) === 'PONG', false),
     close: async () => {
       commands.disconnect();

@@ -68,6 +68,11 @@ export function openInProcessRedis({
         resets_in_ms: window.resets_in_ms,
       };
     },
+    // There is no other node.
+    hold: async ({ gauges }) => {
+      const full = gauges.findIndex(({ held, max }) => max !== null && held > max);
+      return { full: full < 0 ? null : full, others: gauges.map(() => 0) };
+    },
     ping: async () => true,
     close: async () => {
       entries.clear();

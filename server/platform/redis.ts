@@ -1,3 +1,5 @@
+import type { GaugesAnswer, GaugesOptions } from './shared-gauges.ts';
+
 /**
  * What we ask of Redis: hints, counters, caches. Never the truth. Served by a Redis server or, when no URL is
  * configured, by an engine inside this process. Keys carry their organisation as hash tag: `netra:{org}:…`.
@@ -20,6 +22,11 @@ export interface Redis {
     readonly max: number;
     readonly window_ms: number;
   }): Promise<{ readonly allowed: boolean; readonly remaining: number; readonly resets_in_ms: number }>;
+  /**
+   * Says what this node holds of some gauges, all or none, unless that is more than all nodes together may. null if
+   * Redis is gone: nobody knows what the others hold. The keys of one call share a hash tag.
+   */
+  hold(options: GaugesOptions): Promise<GaugesAnswer | null>;
   ping(): Promise<boolean>;
   close(): Promise<void>;
 }

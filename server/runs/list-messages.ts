@@ -16,6 +16,10 @@ export async function listMessages(
   thread: { readonly org_id: string; readonly thread_id: string },
   page: { readonly after?: string; readonly limit: number },
 ): Promise<readonly Message[]> {
-  const statement = selectMessages(thread.org_id, thread.thread_id, page.after ?? null, page.limit);
+  const statement = selectMessages(thread.org_id, thread.thread_id, {
+    cursor: page.after ?? null,
+    order: 'asc',
+    limit: page.limit,
+  });
   return platform.postgres.inOrg(thread.org_id, (tx) => tx.rows<Message>(statement));
 }

@@ -9,6 +9,8 @@ export interface LogPage {
   readonly epoch: number;
   readonly head: number;
   readonly ended: boolean;
+  /** Events up to here are gone by retention; 0 = none is. */
+  readonly cut: number;
   readonly events: readonly RunEvent[];
 }
 
@@ -33,6 +35,7 @@ export async function readPage(
     epoch: first.epoch,
     head: first.last_seq,
     ended: isEnded(first.state),
+    cut: first.cut_seq,
     events: first.seq === null ? [] : rows.map((row) => toEvent(run.run_id, row)),
   };
 }

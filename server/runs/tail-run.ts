@@ -14,6 +14,7 @@ export type TailItem =
   | { readonly kind: 'reset'; readonly epoch: number; readonly first: number; readonly reason: string };
 
 export interface Tail {
+  /** Of the events to come; another one after a `reset`. */
   readonly epoch: number;
   /** The run's last seq at the subscription. */
   readonly head: number;
@@ -40,27 +41,44 @@ export async function tailRun({
 }): Promise<Tail> {
   const run = { org_id: ctx.principal.org_id, run_id: input.run };
   const live = nodeOf(ctx.platform).feed.get(run.run_id);
-  const { epoch, head } = live?.org_id === run.org_id ? live : await readPage(ctx.platform, run, 0, 0);
-  return new RunTail(ctx.platform, run, { epoch, head, after: input.after, reason: voidCursor(input, epoch, head) });
+  const seen = live?.org_id === run.org_id ? { ...live, cut: 0 } : await readPage(ctx.platform, run, 0, 0);
+  const { epoch, head, cut } = seen;
+  return new RunTail(ctx.platform, run, { epoch, head, cut, after: input.after, reason: voidCursor(input, seen) });
 }
 
-function voidCursor(cursor: { after: number; epoch?: number | undefined }, epoch: number, head: number): string | null {
+/** A database that is gone for a while says nothing new, and ends nothing: the next look is as after any quiet. */
+function quietWithoutDatabase(error: unknown): undefined {
+  if (error instanceof NetraError && error.code === 'unavailable') return undefined;
+  throw error;
+}
+
+function voidCursor(
+  cursor: { readonly after: number; readonly epoch?: number | undefined },
+  { epoch, head, cut }: { readonly epoch: number; readonly head: number; readonly cut: number },
+): string | null {
+  // Also for who has seen nothing yet: what is left must not look like the whole.
+  if (cursor.after < cut) return cutReason(cut);
   if (cursor.epoch !== undefined && cursor.epoch !== epoch) return `the log is of epoch ${epoch} now`;
   if (cursor.after > head) return `the log ends at ${head}`;
   return null;
 }
 
+function cutReason(cut: number): string {
+  return `the events up to ${cut} are no longer kept`;
+}
+
 interface Start {
   readonly epoch: number;
   readonly head: number;
+  readonly cut: number;
   readonly after: number;
   /** Why the cursor is void; null if it is not. */
   readonly reason: string | null;
 }
 
 class RunTail implements Tail {
-  readonly epoch: number;
   readonly head: number;
+  #epoch: number;
   readonly #platform: Platform;
   readonly #feed: Feed;
   readonly #run: { readonly org_id: string; readonly run_id: string };
@@ -73,10 +91,14 @@ class RunTail implements Tail {
     this.#platform = platform;
     this.#feed = nodeOf(platform).feed;
     this.#run = run;
-    this.epoch = start.epoch;
+    this.#epoch = start.epoch;
     this.head = start.head;
     this.#reset = start.reason;
-    this.#cursor = start.reason === null ? start.after : 0;
+    this.#cursor = start.reason === null ? start.after : start.cut;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
   }
 
   async next(signal: AbortSignal): Promise<TailItem> {
@@ -89,7 +111,7 @@ class RunTail implements Tail {
       // Listen before looking: what is committed in between wakes us.
       const wake = this.#listen(signal);
       try {
-        const item = this.#inMemory() ? null : await this.#fromLog();
+        const item = this.#inMemory() ? null : await this.#fromLog().catch(quietWithoutDatabase);
         if (item) return item;
         await wake.promise;
       } finally {
@@ -105,7 +127,7 @@ class RunTail implements Tail {
 
   #tellReset(reason: string): TailItem {
     this.#reset = null;
-    return { kind: 'reset', epoch: this.epoch, first: 1, reason };
+    return { kind: 'reset', epoch: this.#epoch, first: this.#cursor + 1, reason };
   }
 
   #inMemory(): boolean {
@@ -126,6 +148,12 @@ class RunTail implements Tail {
 
   async #fromLog(): Promise<TailItem | undefined> {
     const seen = await readPage(this.#platform, this.#run, this.#cursor, page);
+    if (seen.cut > this.#cursor) {
+      // Cut while it was being read: what is there goes on behind a gap.
+      this.#epoch = seen.epoch;
+      this.#cursor = seen.cut;
+      return this.#tellReset(cutReason(seen.cut));
+    }
     return seen.events.length > 0 ? this.#take(seen.events) : this.#quiet(seen.ended);
   }
 

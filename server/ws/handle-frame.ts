@@ -1,5 +1,6 @@
 import { clientFrame, NetraError, type ClientFrame } from '@netra/contract';
 import type { RawData } from 'ws';
+import type { Principal } from '../platform/index.ts';
 import type { Connection } from './connection.ts';
 import { approve, cancel, run } from './run-commands.ts';
 import { renewToken, signIn } from './sign-in.ts';
@@ -7,6 +8,13 @@ import { subscribe } from './stream-run.ts';
 
 /** A frame as it came: counted, understood, handled. Floods and nonsense end the socket (1008). */
 export function receive(connection: Connection, data: RawData, isBinary: boolean): void {
+  if (!countFrame(connection)) return;
+  const frame = parse(connection, data, isBinary);
+  if (frame) handleFrame(connection, frame);
+}
+
+/** Counts a frame, also a ping, which `ws` answers by itself: false ends a flood. */
+export function countFrame(connection: Connection): boolean {
   const { hub } = connection;
   const now_ms = hub.platform.clock.nowMs();
   hub.counts.frames_in += 1;
@@ -19,10 +27,9 @@ export function receive(connection: Connection, data: RawData, isBinary: boolean
   connection.frames += 1;
   if (connection.frames > hub.limits.frames_second) {
     hub.violate(connection, 'too many frames');
-    return;
+    return false;
   }
-  const frame = parse(connection, data, isBinary);
-  if (frame) handleFrame(connection, frame);
+  return true;
 }
 
 /** A frame that was understood. Never throws: a refusal is a frame too. */
@@ -43,12 +50,22 @@ function handleFrame(connection: Connection, frame: ClientFrame): void {
     hub.refuse(connection, frame.id, new NetraError('rate_limited', 'Wait for answers before asking more.', limit));
     return;
   }
+  const over = hub.budgets.take(connection.ctx.principal, connection.seen_ms);
+  if (over) {
+    const message = 'You send more frames than allowed, on all nodes together; wait.';
+    hub.refuse(connection, frame.id, new NetraError('rate_limited', message, { ...over }));
+    return;
+  }
   connection.commands += 1;
   void perform(connection, frame);
 }
 
-async function greet(connection: Connection, frame: Extract<ClientFrame, { type: 'hello' }>): Promise<void> {
-  for (const waiting of await signIn(connection, frame)) handleFrame(connection, waiting);
+/** Signs the socket in, and handles what came meanwhile. */
+export async function greet(
+  connection: Connection,
+  who: Extract<ClientFrame, { type: 'hello' }> | { readonly principal: Principal },
+): Promise<void> {
+  for (const waiting of await signIn(connection, who)) handleFrame(connection, waiting);
 }
 
 async function perform(connection: Connection, frame: Exclude<ClientFrame, { type: 'hello' }>): Promise<void> {

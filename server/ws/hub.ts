@@ -4,6 +4,8 @@ import type { WebSocket } from 'ws';
 import type { Platform } from '../platform/index.ts';
 import type { Connection } from './connection.ts';
 import type { Limits } from './limits.ts';
+import { FrameBudgets } from './frame-budgets.ts';
+import { TenantCounts } from './tenant-counts.ts';
 import type { Authenticator, RequestCounter, Rooms } from './rooms.ts';
 
 /** What all sockets of a server share. */
@@ -16,6 +18,8 @@ export class Hub {
   readonly connections = new Map<WebSocket, Connection>();
   /** Sockets that have not signed in, by address. */
   readonly strangers = new Map<string, number>();
+  readonly tenants: TenantCounts;
+  readonly budgets: FrameBudgets;
   readonly counts = { frames_in: 0, frames_out: 0, unauthenticated: 0, subscriptions: 0, closed_slow: 0 };
   draining = false;
   #corked: Connection[] = [];
@@ -26,6 +30,8 @@ export class Hub {
     this.plans = options.plans;
     this.rooms = options.rooms;
     this.limits = options.limits;
+    this.tenants = new TenantCounts(options.platform, options.limits);
+    this.budgets = new FrameBudgets(options.platform, options.limits);
     exportCounts(this);
   }
 

@@ -5,11 +5,10 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import type { Platform, Principal } from '../platform/index.ts';
 import { addressOf, admitUpgrade, refuseUpgrade } from './admit-upgrade.ts';
 import { Connection } from './connection.ts';
-import { receive } from './handle-frame.ts';
+import { countFrame, greet, receive } from './handle-frame.ts';
 import { Hub } from './hub.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Authenticator, RequestCounter, Rooms } from './rooms.ts';
-import { admitPrincipal } from './sign-in.ts';
 import { startSweep } from './sweep.ts';
 
 export type { Limits } from './limits.ts';
@@ -25,6 +24,15 @@ export interface WebSocketOptions {
   readonly origins: readonly string[];
   readonly limits?: Partial<Limits>;
 }
+
+/** Of `ws` 8.23; its types know them no further than 8.18. */
+const bounds = {
+  // Who was told to go and does not answer is cut off.
+  closeTimeout: 5_000,
+  // What a frame may be cut into: each part costs a header, however empty it is.
+  maxFragments: 1024,
+  maxBufferedChunks: 4096,
+};
 
 export interface WebSocketSurface {
   /**
@@ -45,6 +53,7 @@ export function attachWebSocket(options: WebSocketOptions): WebSocketSurface {
     // Compression costs gigabytes at 10,000 sockets, and our frames are small.
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
+    ...bounds,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   });
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -62,6 +71,7 @@ export function attachWebSocket(options: WebSocketOptions): WebSocketSurface {
       // Upgrades are refused as long as the server takes connections.
       await drain(hub, drain_ms, notice_ms);
       stopSweep();
+      hub.tenants.tell(platform.clock.nowMs());
       sockets.close();
     },
   };
@@ -76,12 +86,13 @@ function accept(hub: Hub, ws: WebSocket, socket: Duplex, request: IncomingMessag
   hub.connections.set(ws, connection);
   hub.addStranger(connection.address);
   connectionOf.set(ws, connection);
-  // The same four functions for every socket: closures of its own would be half the memory of an idle one.
+  // The same five functions for every socket: closures of its own would be half the memory of an idle one.
   ws.on('message', onMessage);
+  ws.on('ping', onPing);
   ws.on('pong', onPong);
   ws.on('close', onClose);
   ws.on('error', ignore);
-  if (principal) admitPrincipal(connection, principal);
+  if (principal) void greet(connection, { principal });
 }
 
 const connectionOf = new WeakMap<WebSocket, Connection>();
@@ -90,6 +101,11 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   const connection = connectionOf.get(this);
   // Frames of a chunk that was already read still come after we closed.
   if (connection && this.readyState === this.OPEN) receive(connection, data, isBinary);
+}
+
+function onPing(this: WebSocket): void {
+  const connection = connectionOf.get(this);
+  if (connection && this.readyState === this.OPEN) countFrame(connection);
 }
 
 function onPong(this: WebSocket): void {
@@ -104,7 +120,8 @@ function onClose(this: WebSocket): void {
   if (!connection) return;
   const { hub } = connection;
   hub.connections.delete(this);
-  if (!connection.ctx) hub.removeStranger(connection.address);
+  if (connection.ctx) hub.tenants.giveSocket(connection.ctx.principal);
+  else hub.removeStranger(connection.address);
   connection.release();
 }
 

@@ -5,12 +5,21 @@ export interface Limits {
   /** Sockets that have not signed in, at once: on this node, and of one address. */
   readonly unauthenticated: number;
   readonly unauthenticated_address: number;
+  /** Sockets at once on all nodes together: of one user, and of one organisation. */
+  readonly sockets_user: number;
+  readonly sockets_org: number;
   /** Runs followed at once on one socket. */
   readonly subscriptions: number;
+  /** Runs followed at once on all nodes together; of the others a node knows to within ten seconds. */
+  readonly subscriptions_user: number;
+  readonly subscriptions_org: number;
   /** Commands under way at once on one socket. */
   readonly commands: number;
   /** Frames a client may send in a second; above it is a flood. */
   readonly frames_second: number;
+  /** Frames in ten seconds on all nodes together; above it they are refused until the ten seconds are over. */
+  readonly frames_user: number;
+  readonly frames_org: number;
   /** Frames in a row that could not be understood. */
   readonly bad_frames: number;
   /** Above this much unsent, a socket's runs are not read further: the reader keeps only its cursors. */
@@ -33,9 +42,15 @@ export const defaultLimits: Limits = {
   hello_ms: 10_000,
   unauthenticated: 4096,
   unauthenticated_address: 1024,
+  sockets_user: 256,
+  sockets_org: 10_000,
   subscriptions: 256,
+  subscriptions_user: 10_000,
+  subscriptions_org: 100_000,
   commands: 256,
   frames_second: 2_000,
+  frames_user: 20_000,
+  frames_org: 200_000,
   bad_frames: 10,
   buffered_bytes: 256 * 1024,
   buffered_max_bytes: 2 * 1024 * 1024,

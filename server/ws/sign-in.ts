@@ -3,24 +3,29 @@ import type { Principal } from '../platform/index.ts';
 import type { Connection } from './connection.ts';
 
 /**
- * `hello`: signs the socket in. Resolves to the frames that came meanwhile, which are to be handled now. A wrong token
- * ends the socket.
+ * Signs the socket in: `hello`, or whoever came with the upgrade. Resolves to the frames that came meanwhile, which are
+ * to be handled now. A wrong token ends the socket, and so does one socket too many.
  */
 export async function signIn(
   connection: Connection,
-  frame: Extract<ClientFrame, { type: 'hello' }>,
+  who: Extract<ClientFrame, { type: 'hello' }> | { readonly principal: Principal },
 ): Promise<readonly ClientFrame[]> {
   const { hub } = connection;
+  const id = 'type' in who ? who.id : undefined;
   if (connection.ctx || connection.waiting) {
-    hub.refuse(connection, frame.id, new NetraError('invalid_frame', 'Already signed in: send `token` to renew.'));
+    hub.refuse(connection, id, new NetraError('invalid_frame', 'Already signed in: send `token` to renew.'));
     return [];
   }
   connection.waiting = [];
   try {
-    admitPrincipal(connection, await hub.accounts.authenticate(hub.platform, frame.token));
+    const principal = 'type' in who ? await hub.accounts.authenticate(hub.platform, who.token) : who.principal;
+    await hub.tenants.takeSocket(principal);
+    // Gone meanwhile: nobody will give its place back.
+    if (hub.connections.has(connection.ws)) admitPrincipal(connection, principal);
+    else hub.tenants.giveSocket(principal);
   } catch (error) {
     connection.waiting = undefined;
-    hub.refuse(connection, frame.id, error);
+    hub.refuse(connection, id, error);
     const known = error instanceof NetraError && error.status === 401;
     connection.close(known ? closeCodes.unauthenticated : closeCodes.try_again_later, 'not signed in');
     return [];
@@ -31,9 +36,8 @@ export async function signIn(
 }
 
 /** The socket belongs to `principal` from now on; says `ready`. */
-export function admitPrincipal(connection: Connection, principal: Principal): void {
+function admitPrincipal(connection: Connection, principal: Principal): void {
   const { hub } = connection;
-  if (!hub.connections.has(connection.ws)) return;
   if (!connection.ctx) hub.removeStranger(connection.address);
   setPrincipal(connection, principal);
   const { buffered_bytes, subscriptions } = hub.limits;
@@ -56,7 +60,7 @@ export async function renewToken(
   if (principal.org_id !== ctx.principal.org_id || principal.user_id !== ctx.principal.user_id) {
     throw new NetraError('forbidden', 'This token belongs to someone else; open another connection for it.');
   }
-  admitPrincipal(connection, principal);
+  if (hub.connections.has(connection.ws)) admitPrincipal(connection, principal);
 }
 
 function setPrincipal(connection: Connection, principal: Principal): void {

@@ -35,13 +35,14 @@ export async function subscribe(
 type Subscriptions = NonNullable<Connection['subscriptions']>;
 
 function claimPlace(connection: Connection, run: string, abort: AbortController): Subscriptions {
-  const { limits, counts } = connection.hub;
+  const { limits, counts, tenants } = connection.hub;
   const subscriptions = (connection.subscriptions ??= new Map());
   const earlier = subscriptions.get(run);
   if (!earlier && subscriptions.size >= limits.subscriptions) {
     const limit = { limit: 'subscriptions', max: limits.subscriptions };
     throw new NetraError('rate_limited', 'This socket follows as many runs as it may.', limit);
   }
+  if (connection.ctx) tenants.takeSubscription(connection.ctx.principal);
   earlier?.abort();
   counts.subscriptions += 1;
   subscriptions.set(run, abort);
@@ -50,6 +51,7 @@ function claimPlace(connection: Connection, run: string, abort: AbortController)
 
 function leavePlace(connection: Connection, subscriptions: Subscriptions, run: string, abort: AbortController): void {
   connection.hub.counts.subscriptions -= 1;
+  if (connection.ctx) connection.hub.tenants.giveSubscription(connection.ctx.principal);
   if (subscriptions.get(run) === abort) subscriptions.delete(run);
 }
 

@@ -7,6 +7,8 @@ export function startSweep(hub: Hub): () => void {
   const timer = setInterval(() => {
     const now_ms = hub.platform.clock.nowMs();
     for (const connection of hub.connections.values()) sweep(connection, now_ms);
+    hub.tenants.tell(now_ms);
+    hub.budgets.forget(now_ms);
   }, hub.limits.sweep_ms);
   timer.unref();
   return () => clearInterval(timer);

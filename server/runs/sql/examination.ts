@@ -31,7 +31,8 @@ export function explainRunStatement(org_id: string, run_id: string, stale_ms: nu
     text: `
       with log as (
         select e.seq, e.at, e.type in ('agent_completed', 'agent_failed', 'agent_cancelled') as terminal, e.type,
-               coalesce(lag(e.seq) over (order by e.seq), 0) as prior, lag(e.at) over (order by e.seq) as prior_at
+               coalesce(lag(e.seq) over (order by e.seq), (
+                 select r.cut_seq from netra.run r where r.org_id = $1 and r.run_id = $2), 0) as prior, lag(e.at) over (order by e.seq) as prior_at
           from netra.event e where e.org_id = $1 and e.run_id = $2
       ), head as (
         select coalesce(max(l.seq), 0) as seq, max(l.at) as at, count(*) filter (where l.terminal) as ends from log l

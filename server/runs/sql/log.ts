@@ -38,6 +38,8 @@ export interface LogRow {
   readonly epoch: number;
   readonly last_seq: number;
   readonly lease_token: string | null;
+  /** Events up to here are gone by retention; 0 = none is. */
+  readonly cut_seq: number;
   readonly seq: number | null;
   readonly at: Date;
   readonly type: string;
@@ -46,8 +48,8 @@ export interface LogRow {
 
 export function readLog(org_id: string, run_id: string, after: number, limit: number): Statement {
   return {
-    name: 'runs.read_log',
-    text: 'select * from netra.read_log($1, $2, $3, $4)',
+    name: 'runs.read_log_page',
+    text: 'select * from netra.read_log_page($1, $2, $3, $4)',
     values: [org_id, run_id, after, limit],
   };
 }

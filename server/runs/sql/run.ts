@@ -106,17 +106,21 @@ export function selectRun(org_id: string, run_id: string): Statement {
 
 export function selectRuns(
   org_id: string,
-  page: { readonly before: string | null; readonly limit: number },
+  page: { readonly cursor: string | null; readonly order: 'asc' | 'desc'; readonly limit: number },
   only: { readonly state?: RunState | undefined; readonly thread?: string | undefined },
 ): Statement {
   // Written out, so that each state's own index can be seen to fit.
   const state = only.state === undefined ? '' : `and r.state = '${only.state}'`;
+  const beyond =
+    page.order === 'asc'
+      ? `> coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')`
+      : `< coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')`;
   return {
     text: `select ${runColumns} from netra.run r
-      where r.org_id = $1 and r.run_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ${state}
+      where r.org_id = $1 and r.run_id ${beyond} ${state}
         and ($4::uuid is null or r.thread_id = $4)
-      order by r.run_id desc limit $3`,
-    values: [org_id, page.before, page.limit, only.thread ?? null],
+      order by r.run_id ${page.order} limit $3`,
+    values: [org_id, page.cursor, page.limit, only.thread ?? null],
   };
 }
 

@@ -18,12 +18,21 @@ export function selectThread(org_id: string, thread_id: string): Statement {
   };
 }
 
-export function selectMessages(org_id: string, thread_id: string, after: string | null, limit: number): Statement {
+/** From the message behind `cursor` on, in either direction; message ids are in order of time. */
+export function selectMessages(
+  org_id: string,
+  thread_id: string,
+  page: { readonly cursor: string | null; readonly order: 'asc' | 'desc'; readonly limit: number },
+): Statement {
+  const beyond =
+    page.order === 'asc'
+      ? `> coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')`
+      : `< coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')`;
   return {
-    name: 'runs.select_messages',
+    name: `runs.select_messages_${page.order}`,
     text: `select message_id, run_id, author, content, created_at from netra.message
-      where org_id = $1 and thread_id = $2 and message_id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
-      order by message_id limit $4`,
-    values: [org_id, thread_id, after, limit],
+      where org_id = $1 and thread_id = $2 and message_id ${beyond}
+      order by message_id ${page.order} limit $4`,
+    values: [org_id, thread_id, page.cursor, page.limit],
   };
 }

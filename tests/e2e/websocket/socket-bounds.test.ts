@@ -13,19 +13,16 @@
 import { closeCodes, type ServerFrame } from '@netra/contract';
 import { eventually, openSocket, suite } from '@netra/testkit';
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { beforeAll, expect, test } from 'vitest';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocket } from 'ws';
 import { admitRun, executeRun } from '../../../server/agents/index.ts';
 import { compose, type House } from '../../../server/main/compose.ts';
-import * as plans from '../../../server/plans/index.ts';
 import { loadConfig, openLog, type Ctx } from '../../../server/platform/index.ts';
-import { giveApproval, requestCancel, tailRun } from '../../../server/runs/index.ts';
 import { createWorker } from '../../../server/work/index.ts';
-import { attachWebSocket, type Limits, type WebSocketSurface } from '../../../server/ws/index.ts';
+import type { Limits } from '../../../server/ws/index.ts';
+import { openSurface, type Surface } from './own-surface.ts';
 
 const own = suite();
 let house: House;
@@ -57,32 +54,7 @@ function account(name: string): Promise<Account> {
 }
 
 /** A surface with its own limits, on a server of its own; and what its metrics say. */
-async function surfaceWith(limits: Partial<Limits>): Promise<{ ws: string; metric(name: string): Promise<number> }> {
-  const { platform, accounts } = house;
-  platform.metrics.clear();
-  const server: Server = createServer();
-  const surface: WebSocketSurface = attachWebSocket({
-    server,
-    platform,
-    accounts,
-    plans,
-    rooms: { admitRun, tailRun, requestCancel, giveApproval },
-    origins: [],
-    limits: { sweep_ms: 50, ...limits },
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  own.onEnd(async () => {
-    await surface.close(100);
-    server.close();
-  });
-  return {
-    ws: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v1/ws`,
-    metric: async (name) => {
-      const [value] = (await platform.metrics.getMetricsAsJSON()).filter((metric) => metric.name === name);
-      return value?.values[0]?.value ?? Number.NaN;
-    },
-  };
-}
+const surfaceWith = (limits: Partial<Limits>): Promise<Surface> => openSurface(own, house, limits);
 
 interface Reader {
   readonly socket: WebSocket;
