@@ -123,7 +123,20 @@ describe('an upgrade to the plan book', () => {
     expect(await ask(grants), 'periods that were entered are not entered again').toEqual(given);
     expect(await ask('select what from netra.check_books()')).toEqual([]);
 
+    const book = (version: string, valid_from: string): Promise<object[]> =>
+      ask(
+        `select netra.keep_price_book($1, jsonb_build_array(jsonb_build_object('provider', 'p', 'model', 'm',
+        'kind', 'input', 'valid_from', $2::text, 'above_tokens', 0, 'usd_mtok', '1')))`,
+        [version, valid_from],
+      );
+    await book('book-00000000000000da', '0001-01-01');
+    await book('book-00000000000000ff', '2026-11-25 10:00:00.123');
+    const kept = `select p.book_version, to_jsonb(p) ->> 'valid_from' as since from netra.price p order by 1`;
+    expect(await ask(kept)).toMatchObject([{}, { since: '2026-11-25T10:00:00.123+00:00' }]);
+
     await migrateDown({ urls, dir, log, steps: 1 });
+    // A book with a moment cannot be kept as it was by a version that knows days alone.
+    expect(await ask(kept)).toEqual([{ book_version: 'book-00000000000000da', since: '0001-01-01' }]);
     // Not the one that came from a plan without credits: the old version gives it the month on top.
     await ask(`${roll} where org_id <> $1`, [orgs.get('bare')]);
     expect(await ask(grants)).toEqual(given);

@@ -152,6 +152,11 @@ async function expectSame(ctx: Ctx, model: Model, what: string): Promise<void> {
   expect(charged.map(({ charge }) => charge).toSorted(), what).toEqual(model.charges.toSorted());
 }
 
+/** Ways that chance takes too seldom. */
+const known: [Plan, Step[]][] = [
+  ['mid', ['cancel', 'month', 'reactivate', 'month']],
+  ['early', [{ choose: 'mid' }, { choose: 'early' }, 'cancel', { choose: 'mid' }, 'month', 'cancel', 'month', 'month']],
+];
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ choose: fc.constantFrom(...planNames) }) },
   { weight: 2, arbitrary: fc.constantFrom<Step>('cancel', 'reactivate') },
@@ -178,7 +183,7 @@ describe('a subscription, whatever is asked of it', () => {
           }
         },
       ),
-      { numRuns: length === 'full' ? 200 : 12, seed },
+      { numRuns: length === 'full' ? 200 : 12, seed, examples: known },
     );
     expect(await checkBooks({ platform: node.platform })).toEqual([]);
   });
