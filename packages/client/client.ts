@@ -11,6 +11,7 @@ import type {
   SignInBody,
   SignUpBody,
   Spending,
+  SpendingCapsBody,
   Thread,
   Transfer,
   Usage,
@@ -78,6 +79,9 @@ export function createClient(options: ClientOptions) {
     transfers: (query: { limit?: number; cursor?: string } = {}) =>
       rest.send<Page<Transfer>>({ path: '/v1/credits/transfers', query }),
     spending: () => rest.send<Spending>({ path: '/v1/spending' }),
+    /** Replaces the caps of a period, for owners and admins; null = not capped. */
+    setSpendingCaps: (body: SpendingCapsBody) =>
+      rest.send<Spending>({ method: 'PUT', path: '/v1/spending/caps', body }),
     /** What a run would cost; nothing is held. */
     quote: (body: QuoteBody) => rest.send<Quote>({ method: 'POST', path: '/v1/quotes', body }),
     usage: (query: { by?: string; from?: string; to?: string } = {}) => rest.send<Usage>({ path: '/v1/usage', query }),

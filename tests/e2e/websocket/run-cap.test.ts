@@ -156,7 +156,11 @@ describe('a capped run', () => {
     expectPaid(events, 2n * BigInt(cap));
     const quote = await client.quote({ agent: 'triage', max_credits_micro: cap });
     expect(quote).toMatchObject({ fee_micro: cap, highest_micro: cap, expected_micro: cap });
-    expect(await client.spending()).toMatchObject({ overage: 'soft', overage_used_micro: '0' });
+    const caps = { overage_micro: '0', total_micro: '90000000000', member_micro: null };
+    expect(await client.setSpendingCaps(caps)).toMatchObject({ caps });
+    expect(await client.spending()).toMatchObject({ caps, overage: 'soft', overage_used_micro: '0' });
+    const bad = client.setSpendingCaps({ ...caps, total_micro: '-1' });
+    await expect(bad).rejects.toMatchObject({ code: 'invalid_request', status: 400 });
     client.close();
   });
 
