@@ -48,6 +48,16 @@ async function told({ principal }: Ctx): Promise<readonly string[]> {
   return (await node.owner<{ told: string }>(text, [principal.org_id])).map((row) => row.told);
 }
 
+/** A run's charge in the outbox: what makes servers look at the organisation's thresholds. */
+async function charged({ principal }: Ctx): Promise<void> {
+  const charge = { run_id: randomUUID(), user_id: 'u', agent: 'triage', reason: 'run', state: 'completed' };
+  await node.owner(`insert into netra.outbox (org_id, event_id, kind, payload) values ($1, $2, 'charge', $3)`, [
+    principal.org_id,
+    randomUUID(),
+    { ...charge, amount_micro: String(100n * credit) },
+  ]);
+}
+
 async function cap({ principal }: Ctx, caps: { overage?: bigint; total?: bigint; member?: bigint }): Promise<void> {
   const micro = (credits: bigint | undefined): bigint | null => (credits === undefined ? null : credits * credit);
   const values = [principal.org_id, micro(caps.overage), micro(caps.total), micro(caps.member), 'owner'];
@@ -148,12 +158,7 @@ test('what was spent at the very end of a period is told after the next has begu
 test('a pump that dies before it has told leaves the batch, and the next one tells, once', async () => {
   const ctx = await onPlan('free');
   await spend(ctx, 100n);
-  const charge = { run_id: randomUUID(), user_id: 'u', agent: 'triage', reason: 'run', state: 'completed' };
-  await node.owner(`insert into netra.outbox (org_id, event_id, kind, payload) values ($1, $2, 'charge', $3)`, [
-    ctx.principal.org_id,
-    randomUUID(),
-    { ...charge, amount_micro: String(100n * credit) },
-  ]);
+  await charged(ctx);
   const { platform } = node;
   const dying = pumpOutbox({ platform, onCharges: () => Promise.reject(new Error('killed')) });
   await expect(dying).rejects.toThrow(/cannot be sent/);
@@ -173,14 +178,37 @@ test('a server tells an organisation’s endpoint soon after a charge, in order,
   const server = await startServer({ env: { ...own.env, NETRA_OUTGOING_LOOPBACK: 'on', NETRA_SECRET: secret } });
   own.onEnd(() => server.stop());
   await spend(ctx, 100n);
-  const charge = { run_id: randomUUID(), user_id: 'u', agent: 'triage', reason: 'run', state: 'completed' };
-  await node.owner(`insert into netra.outbox (org_id, event_id, kind, payload) values ($1, $2, 'charge', $3)`, [
-    ctx.principal.org_id,
-    randomUUID(),
-    { ...charge, amount_micro: String(100n * credit) },
-  ]);
+  await charged(ctx);
   await eventually('three notices', () => receiver.received.length === 3, { deadline_ms: 25_000 });
   const data = receiver.received.map(({ body }) => (JSON.parse(body) as { data: Record<string, unknown> }).data);
   expect(data.map(({ threshold }) => threshold)).toEqual([50, 80, 100]);
   expect(data[0]).toMatchObject({ subject: 'plan', user: null, used_micro: '100000000', of_micro: '100000000' });
 }, 60_000);
+
+// Planted bugs that turn it red: note_thresholds() that emits whether or not its notice was new; clear the batch first.
+test('servers that are killed at any moment, two at a time, leave each threshold told once, under one id', async () => {
+  const receiver = await openReceiver(own);
+  const env = { ...own.env, NETRA_OUTGOING_LOOPBACK: 'on', NETRA_SECRET: secret };
+  const orgs: Ctx[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const victims = await Promise.all([1, 2].map(() => startServer({ env })));
+    const ctx = await onPlan('free');
+    orgs.push(ctx);
+    await createWebhook({ ctx, input: { url: receiver.url, types: ['credits.threshold'], idempotency_key: 'k' } });
+    await spend(ctx, 100n);
+    await charged(ctx);
+    // Somewhere between the first look at the outbox and the last answer of the receiver.
+    await new Promise((resolve) => setTimeout(resolve, node.platform.random() * 1_500));
+    await Promise.all(victims.map((victim) => victim.kill()));
+  }
+  await node.owner('update netra.outbox_batch set taken_until = now()');
+  await node.owner('update netra.webhook_endpoint set lease_until = now() where lease_until is not null');
+  const survivor = await startServer({ env });
+  own.onEnd(() => survivor.stop());
+  const arrived = () => new Set(receiver.received.map(({ headers }) => headers['webhook-id']));
+  await eventually('each notice of each organisation', () => arrived().size === 3 * orgs.length, {
+    deadline_ms: 60_000,
+  });
+  for (const ctx of orgs) expect(await told(ctx)).toEqual(['plan 50', 'plan 80', 'plan 100']);
+  expect(arrived().size).toBe(3 * orgs.length);
+}, 120_000);
