@@ -106,4 +106,28 @@ describe('the prices in force', () => {
     const [totals] = (await usageTotals({ ctx, input: {} })).rows;
     expect(Number(totals?.cost_usd)).toBe(10 + 30);
   });
+
+  // Planted bug that turns it red: makeBasis() with the published prices.
+  it('tell findings what a model of one’s own costs', async () => {
+    const ctx = await node.newOrg('mid');
+    const prices = ['input,4', 'cached_input,0.4', 'output,8'].map((each) => `acme,llama-70b,${each}`);
+    const text = ['provider,model,kind,usd_mtok', ...prices].join('\n');
+    await importPrices({ platform: node.platform, input: { text, format: 'csv', by: 'ada' } });
+    await eventually('the own model', async () => (await priceNow('llama-70b')) === '4');
+    const start_ms = Date.now();
+    const rows = Array.from({ length: 60 }, (_, place) => {
+      const time = new Date(start_ms + place * 10).toISOString();
+      return `${time},llama-70b,faq,100000,100,prefix,90000`;
+    });
+    const head = 'time,model,feature,input_tokens,output_tokens,prefix_hash,prefix_tokens';
+    const source = (async function* () {
+      yield Buffer.from([head, ...rows].join('\n'));
+    })();
+    await importUsage({ ctx, input: { source, format: 'csv', key: 'own' } });
+    node.worker.start();
+    const events = await node.ended(ctx, await node.ask(ctx, 'optimization', 'What can we save?'));
+    await node.worker.stop();
+    const [end] = only(events, 'agent_completed');
+    expect(JSON.stringify(end?.data.output)).toContain('5310000 tokens sent again within 5 minutes × ($4 − $0.4)');
+  });
 });
