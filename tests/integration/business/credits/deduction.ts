@@ -110,4 +110,21 @@ export function deduction(stage: () => Stage): void {
     expect(await readBalance({ ctx, input: {} })).toMatchObject({ balance_micro: 20n * credit, debt_micro: 0n });
     expect(await checkBooks({ platform: stage().node.platform })).toEqual([]);
   });
+
+  // Planted bug that turns it red: grow_hold() that reads the hold without a lock, with a key that is new each time.
+  it('credits-2 grows a hold for a call once, however many workers ask for it at once', async () => {
+    const ctx = await stage().onPlan('early');
+    const fee = 10n * credit;
+    const { hold_id } = await placeHold({ ctx, input: { amount_micro: fee, reason: 'fee', key: 'h' } });
+    const text = `select held_micro::text as held from netra.grow_hold($1, $2, $3, $4)`;
+    const grow = () => stage().node.owner<{ held: string }>(text, [ctx.principal.org_id, hold_id, fee, 5n * credit]);
+    for (const held of ['15000000', '20000000']) {
+      const answers = await Promise.all(Array.from({ length: 12 }, grow));
+      expect(answers.map(([row]) => row?.held)).toEqual(answers.map(() => held));
+      const call = { hold_id, amount_micro: 5n * credit, reason: 'call', key: held };
+      await captureHold({ ctx, input: call });
+    }
+    expect(await balance(ctx)).toBe(980n * credit);
+    expect(await checkBooks({ platform: stage().node.platform })).toEqual([]);
+  });
 }
