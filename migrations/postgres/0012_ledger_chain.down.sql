@@ -64,6 +64,7 @@ drop index netra.hold_debt;
 alter table netra.hold drop constraint hold_refunded, drop column refunded_micro, drop column kept_why, drop column kept_at,
   drop column expires_at, drop column user_id;
 drop index netra.credit_grant_line;
+drop index netra.credit_grant_moved;
 drop index netra.credit_grant_burn;
 create index credit_grant_burn on netra.credit_grant (org_id, wallet_id, priority, expires_at, effective_at)
   where live;

@@ -19,9 +19,14 @@ alter table netra.credit_grant
   -- M3
   add constraint credit_grant_check check (
     granted_micro = spent_micro + held_micro + remaining_micro + expired_micro + moved_micro);
+-- Moved credits are one grant a wallet and terms.
+create unique index credit_grant_moved on netra.credit_grant (org_id, wallet_id, priority, expires_at)
+  where source = 'moved';
 -- A line is one grant a period, source and price: an upgrade within the period draws at the new price on its own.
 drop index netra.credit_grant_burn;
--- The whole burn order, so that whoever takes the next grant reads one entry and sorts nothing.
+-- The whole burn order, so that whoever takes the next grant reads one entry and sorts nothing. They ask for
+-- `(expires_at > now()) is true`: as a condition of the index it makes this one look dearer to the planner than the
+-- primary key, and that reads all grants that the organisation ever had (1.2 ms of them at 1,500, 0.07 ms so).
 create index credit_grant_burn on netra.credit_grant
   (org_id, wallet_id, priority, expires_at, effective_at, (source = 'purchase'), grant_id) where live;
 create unique index credit_grant_line on netra.credit_grant
@@ -168,7 +173,8 @@ begin
   return query
   select (w.available_micro - coalesce((
            select sum(g.remaining_micro) from netra.credit_grant g
-            where g.org_id = p_org and g.wallet_id = p_wallet and g.live and g.expires_at <= now()), 0))::bigint,
+            where g.org_id = p_org and g.wallet_id = p_wallet and g.live
+              and (g.expires_at <= now()) is true), 0))::bigint,
          w.held_micro, w.debt_micro, w.version,
          coalesce((
            select sum(g.spent_micro + g.held_micro) from netra.credit_grant g
@@ -399,7 +405,7 @@ begin
        set remaining_micro = g.remaining_micro - p_amount_micro, held_micro = g.held_micro + p_amount_micro
      where p_amount_micro > 0 and g.org_id = p_org and g.remaining_micro >= p_amount_micro and g.grant_id = (
              select s.grant_id from netra.credit_grant s
-              where s.org_id = p_org and s.wallet_id = p_wallet and s.live and s.expires_at > now()
+              where s.org_id = p_org and s.wallet_id = p_wallet and s.live and (s.expires_at > now()) is true
                 and s.remaining_micro > 0
               order by s.priority, s.expires_at, s.effective_at, s.source = 'purchase', s.grant_id limit 1)
     returning g.grant_id
@@ -475,7 +481,7 @@ begin
        set remaining_micro = g.remaining_micro - p_by_micro, held_micro = g.held_micro + p_by_micro
      where p_by_micro > 0 and g.org_id = p_org and g.remaining_micro >= p_by_micro and g.grant_id = (
              select s.grant_id from netra.credit_grant s
-              where s.org_id = p_org and s.wallet_id = v_now.wallet_id and s.live and s.expires_at > now()
+              where s.org_id = p_org and s.wallet_id = v_now.wallet_id and s.live and (s.expires_at > now()) is true
                 and s.remaining_micro > 0
               order by s.priority, s.expires_at, s.effective_at, s.source = 'purchase', s.grant_id limit 1)
     returning g.grant_id
@@ -988,10 +994,9 @@ end
 $$;
 
 -- Moves credits between two wallets of an organisation: one transfer in each, balanced by the account moved. They are
--- taken in burn order and keep their terms: what came with the same priority and expiry, and is still there, grows;
--- terms that the target does not hold become a grant of it. So wallets that credits move between for ever hold a grant
--- for each of their terms, not one for each move. Credits of a line stay where they were drawn, and a debt of the
--- target is not paid by a move.
+-- taken in burn order and keep their terms: in the target, all that ever came with one priority and expiry is one
+-- grant, so wallets that credits move between for ever hold one for each of their terms, not for each move. Credits of a line
+-- stay where they were drawn, and a debt of the target is not paid by a move.
 --
 -- The hot path is two statements: the locks, then all that moves, where one grant suffices. Only the second reads
 -- grants and the key, so it sees what was committed while the first one waited.
@@ -1019,42 +1024,37 @@ begin
            live = g.remaining_micro > p_amount_micro or g.held_micro > 0
      where g.org_id = p_org and g.remaining_micro >= p_amount_micro and g.grant_id = (
              select s.grant_id from netra.credit_grant s
-              where s.org_id = p_org and s.wallet_id = p_from and s.live and s.expires_at > now()
+              where s.org_id = p_org and s.wallet_id = p_from and s.live and (s.expires_at > now()) is true
                 and s.remaining_micro > 0 and s.source not in ('overage', 'observed')
               order by s.priority, s.expires_at, s.effective_at, s.source = 'purchase', s.grant_id limit 1)
        and not exists (select from netra.transfer t where t.org_id = p_org and t.kind = 'move' and t.key = p_key)
     returning g.priority, g.expires_at
-  ), target as (
-    select k.priority, k.expires_at, (
-             select m.grant_id from netra.credit_grant m
-              where m.org_id = p_org and m.wallet_id = p_to and m.live and m.priority = k.priority
-                and m.expires_at = k.expires_at and m.source = 'moved'
-              order by m.effective_at, m.grant_id limit 1) as grant_id
-      from taken k
-  ), grown as (
-    update netra.credit_grant g
-       set granted_micro = g.granted_micro + p_amount_micro, remaining_micro = g.remaining_micro + p_amount_micro
-      from target t where g.org_id = p_org and g.grant_id = t.grant_id
   ), given as (
-    insert into netra.credit_grant (org_id, grant_id, wallet_id, source, priority, expires_at, granted_micro,
+    insert into netra.credit_grant as g (org_id, grant_id, wallet_id, source, priority, expires_at, granted_micro,
       remaining_micro, reason)
-    select p_org, gen_random_uuid(), p_to, 'moved', t.priority, t.expires_at, p_amount_micro, p_amount_micro, p_reason
-      from target t where t.grant_id is null
-  ), side as (
-    select s.* from taken cross join lateral (values
-      (p_from, p_key, -p_amount_micro), (p_to, v_received_key, p_amount_micro)) s (wallet_id, key, amount_micro)
+    select p_org, gen_random_uuid(), p_to, 'moved', k.priority, k.expires_at, p_amount_micro, p_amount_micro, p_reason
+      from taken k
+    on conflict (org_id, wallet_id, priority, expires_at) where source = 'moved'
+    do update set granted_micro = g.granted_micro + excluded.granted_micro,
+                  remaining_micro = g.remaining_micro + excluded.remaining_micro, live = true
   ), w as (
     update netra.wallet w
-       set available_micro = w.available_micro + s.amount_micro, version = w.version + 1,
-           head = netra.link(p_org, w.wallet_id, w.head, w.version + 1, now(), 'move', s.key, p_amount_micro, p_reason,
-             null, null, null, null, null, null, s.amount_micro, 0, 0, 0, 0, 0, -s.amount_micro)
-      from side s where w.org_id = p_org and w.wallet_id = s.wallet_id
-    returning w.wallet_id, s.key, s.amount_micro, w.version, w.available_micro, w.held_micro, w.debt_micro, w.head
+       set available_micro = w.available_micro
+             + case w.wallet_id when p_from then -p_amount_micro else p_amount_micro end,
+           version = w.version + 1,
+           head = netra.link(p_org, w.wallet_id, w.head, w.version + 1, now(), 'move',
+             case w.wallet_id when p_from then p_key else v_received_key end, p_amount_micro, p_reason, null, null, null,
+             null, null, null, case w.wallet_id when p_from then -p_amount_micro else p_amount_micro end, 0, 0, 0, 0, 0,
+             case w.wallet_id when p_from then p_amount_micro else -p_amount_micro end)
+      from taken where w.org_id = p_org and w.wallet_id in (p_from, p_to)
+    returning w.wallet_id, w.version, w.available_micro, w.held_micro, w.debt_micro, w.head,
+              case w.wallet_id when p_from then p_amount_micro else -p_amount_micro end as moved_micro
   ), posted as (
     insert into netra.transfer as t (org_id, wallet_id, version, kind, key, requested_micro, reason, available_micro,
       moved_micro, available_after_micro, held_after_micro, debt_after_micro, hash)
-    select p_org, w.wallet_id, w.version, 'move', w.key, p_amount_micro, p_reason, w.amount_micro, -w.amount_micro,
-           w.available_micro, w.held_micro, w.debt_micro, w.head
+    select p_org, w.wallet_id, w.version, 'move', case w.wallet_id when p_from then p_key else v_received_key end,
+           p_amount_micro, p_reason, -w.moved_micro, w.moved_micro, w.available_micro, w.held_micro, w.debt_micro,
+           w.head
       from w
     on conflict (org_id, kind, key) do nothing
     returning t.wallet_id, t.available_after_micro
@@ -1119,8 +1119,8 @@ begin
   with stock as (
     select g.*, sum(g.remaining_micro) over burn as upto_micro, row_number() over burn as place
       from netra.credit_grant g
-     where g.org_id = p_org and g.wallet_id = p_from and g.live and g.expires_at > now() and g.remaining_micro > 0
-       and g.source not in ('overage', 'observed')
+     where g.org_id = p_org and g.wallet_id = p_from and g.live and (g.expires_at > now()) is true
+       and g.remaining_micro > 0 and g.source not in ('overage', 'observed')
     window burn as (order by g.priority, g.expires_at, g.effective_at, g.source = 'purchase', g.grant_id
                     rows unbounded preceding)
   ), part as (
@@ -1131,25 +1131,16 @@ begin
        set remaining_micro = g.remaining_micro - p.part_micro, moved_micro = g.moved_micro + p.part_micro,
            live = g.remaining_micro > p.part_micro or g.held_micro > 0
       from part p where g.org_id = p_org and g.grant_id = p.grant_id
-  ), target as (
-    select t.*, (
-             select m.grant_id from netra.credit_grant m
-              where m.org_id = p_org and m.wallet_id = p_to and m.live and m.priority = t.priority
-                and m.expires_at = t.expires_at and m.source = 'moved'
-              order by m.effective_at, m.grant_id limit 1) as grant_id
-      from (select p.priority, p.expires_at, sum(p.part_micro)::bigint as part_micro, min(p.place) as place
-              from part p group by 1, 2) t
-  ), grown as (
-    update netra.credit_grant g
-       set granted_micro = g.granted_micro + t.part_micro, remaining_micro = g.remaining_micro + t.part_micro
-      from target t where g.org_id = p_org and g.grant_id = t.grant_id
   ), given as (
-    insert into netra.credit_grant (org_id, grant_id, wallet_id, source, priority, expires_at, effective_at,
+    insert into netra.credit_grant as g (org_id, grant_id, wallet_id, source, priority, expires_at, effective_at,
       granted_micro, remaining_micro, reason)
     -- Younger than what is there, in the order in which they were taken: of equal terms the burn order stays one order.
-    select p_org, gen_random_uuid(), p_to, 'moved', t.priority, t.expires_at,
-           now() + t.place * interval '1 microsecond', t.part_micro, t.part_micro, p_reason
-      from target t where t.grant_id is null
+    select p_org, gen_random_uuid(), p_to, 'moved', p.priority, p.expires_at,
+           now() + min(p.place) * interval '1 microsecond', sum(p.part_micro), sum(p.part_micro), p_reason
+      from part p group by p.priority, p.expires_at
+    on conflict (org_id, wallet_id, priority, expires_at) where source = 'moved'
+    do update set granted_micro = g.granted_micro + excluded.granted_micro,
+                  remaining_micro = g.remaining_micro + excluded.remaining_micro, live = true
   )
   select coalesce(sum(p.part_micro), 0) into v_moved_micro from part p;
   return v_moved_micro;

@@ -173,14 +173,10 @@ export class LedgerModel {
     return null;
   }
 
-  /** Onto what came on the same terms and is still there, or as a grant of its own. */
+  /** Onto what ever came on the same terms, or as a grant of its own. */
   #receive(terms: Terms, amount: bigint): void {
     const known = this.grants.find(
-      (grant) =>
-        grant.received &&
-        grant.remaining + grant.held > 0n &&
-        grant.priority === terms.priority &&
-        grant.expires_in_days === terms.expires_in_days,
+      (grant) => grant.received && grant.priority === terms.priority && grant.expires_in_days === terms.expires_in_days,
     );
     if (known === undefined) {
       this.grants.push(newGrant({ ...terms, amount, purchased: false, received: true }));
