@@ -1,3 +1,4 @@
+import type { IfBusy } from '@netra/contract';
 import { admitRun } from '../agents/index.ts';
 import type { Ctx } from '../platform/index.ts';
 import { createThread } from '../runs/index.ts';
@@ -12,6 +13,8 @@ export interface Ask {
   readonly input: unknown;
   /** The most that the run may cost; it parks and asks before it goes beyond. */
   readonly max_credits_micro: string | undefined;
+  /** What it does if the conversation is busy; by default it waits. */
+  readonly if_busy: IfBusy | undefined;
   /** What makes a retry the same request, within the conversation. */
   readonly key: string;
 }

@@ -3,7 +3,7 @@ import { NetraError } from '@netra/contract';
 import { z } from 'zod';
 import { openEventStream, route, type EventStream, type NetraApp } from '../../http/index.ts';
 import type { Ctx } from '../../platform/index.ts';
-import { giveApproval, readLatestRun, readRun, threadIdOf } from '../../runs/index.ts';
+import { giveApproval, listRuns, readLatestRun, readRun, threadIdOf } from '../../runs/index.ts';
 import { followRun } from '../follow-run.ts';
 import { conversationKey, openConversation, startRun } from '../start-run.ts';
 import { AgUiEvents } from './ag-ui-events.ts';
@@ -42,8 +42,8 @@ async function ask(ctx: Ctx, agent: string, body: RunAgUiRequest): Promise<Follo
   const { threadId, runId } = body;
   const key = `${threadId}/${runId}`;
   const thread = await openConversation(ctx, 'ag-ui', threadId);
-  const max_credits_micro = body.forwardedProps?.max_credits_micro;
-  const asked = { wire: 'ag-ui', thread, agent, input: inputOf(body), max_credits_micro, key } as const;
+  const { max_credits_micro, if_busy } = body.forwardedProps ?? {};
+  const asked = { wire: 'ag-ui', thread, agent, input: inputOf(body), max_credits_micro, if_busy, key } as const;
   const { run } = await startRun(ctx, asked);
   return { run, after: 0 };
 }
@@ -51,7 +51,9 @@ async function ask(ctx: Ctx, agent: string, body: RunAgUiRequest): Promise<Follo
 /** The answers to what the thread's parked run asked; what follows is the rest of that run. */
 async function answer(ctx: Ctx, { threadId, resume = [] }: RunAgUiRequest): Promise<Following> {
   const thread = threadIdOf(ctx.principal.org_id, conversationKey('ag-ui', threadId));
-  const parked = await readLatestRun({ ctx, input: { thread } });
+  // Others may have come to wait behind it.
+  const { items } = await listRuns({ ctx, input: { thread, state: 'parked', limit: 1 } });
+  const parked = items[0] ?? (await readLatestRun({ ctx, input: { thread } }));
   if (parked === null) throw new NetraError('not_found', 'This thread has no run to resume.');
   for (const each of resume) {
     const input = { run: parked.run_id, call: each.interruptId, approved: isApproved(each) };

@@ -1,4 +1,4 @@
-import { amountMicro, NetraError } from '@netra/contract';
+import { amountMicro, ifBusy, NetraError } from '@netra/contract';
 import { z } from 'zod';
 
 const content = z.union([
@@ -12,12 +12,18 @@ const answer = z.looseObject({
   payload: z.unknown().optional(),
 });
 
-/** AG-UI 1.0 `RunAgentInput`, as far as we read it. Of `forwardedProps` ours are `input`, one that is no text, and the run's cap. */
+/** AG-UI 1.0 `RunAgentInput`, as far as we read it. Of `forwardedProps` ours are `input`, one that is no text, the run's cap, and `if_busy`. */
 export const runAgUiRequest = z.looseObject({
   threadId: z.string().min(1).max(100),
   runId: z.string().min(1).max(100),
   messages: z.array(message).max(1_000).default([]),
-  forwardedProps: z.looseObject({ input: z.unknown().optional(), max_credits_micro: amountMicro.optional() }).nullish(),
+  forwardedProps: z
+    .looseObject({
+      input: z.unknown().optional(),
+      max_credits_micro: amountMicro.optional(),
+      if_busy: ifBusy.optional(),
+    })
+    .nullish(),
   resume: z.array(answer).max(100).optional(),
 });
 export type RunAgUiRequest = z.output<typeof runAgUiRequest>;

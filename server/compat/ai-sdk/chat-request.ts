@@ -1,4 +1,4 @@
-import { amountMicro, NetraError } from '@netra/contract';
+import { amountMicro, ifBusy, NetraError } from '@netra/contract';
 import { z } from 'zod';
 
 const part = z.looseObject({ type: z.string().max(200), text: z.string().optional() });
@@ -9,8 +9,8 @@ const message = z.looseObject({
 });
 
 /**
- * What the AI SDK's `DefaultChatTransport` posts; `agent`, `input` and `max_credits_micro` are ours, and go into the
- * transport's `body`.
+ * What the AI SDK's `DefaultChatTransport` posts; `agent`, `input`, `max_credits_micro` and `if_busy` are ours, and
+ * go into the transport's `body`.
  * Without `input` the agent is asked with the text of the last message.
  */
 export const chatRequest = z.looseObject({
@@ -21,6 +21,7 @@ export const chatRequest = z.looseObject({
   agent: z.string().min(1).max(64).default('triage'),
   input: z.unknown().optional(),
   max_credits_micro: amountMicro.optional(),
+  if_busy: ifBusy.optional(),
 });
 export type ChatRequest = z.output<typeof chatRequest>;
 

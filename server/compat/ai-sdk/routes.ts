@@ -19,10 +19,10 @@ export function aiSdkRoutes(app: NetraApp): void {
     bodyLimit: maxBody_bytes,
     timeout_ms: 0,
     async handle({ ctx, body, reply }) {
-      const { agent, max_credits_micro } = body;
+      const { agent, max_credits_micro, if_busy } = body;
       const { input, key } = askOf(body);
       const thread = await openConversation(ctx, 'ai-sdk', body.id);
-      const { run } = await startRun(ctx, { wire: 'ai-sdk', thread, agent, input, max_credits_micro, key });
+      const { run } = await startRun(ctx, { wire: 'ai-sdk', thread, agent, input, max_credits_micro, if_busy, key });
       await sendChat(ctx, run, openEventStream(reply, protocol));
     },
   });

@@ -1,4 +1,4 @@
-import { amountMicro, NetraError } from '@netra/contract';
+import { amountMicro, ifBusy, NetraError } from '@netra/contract';
 import { z } from 'zod';
 
 const parts = z.array(z.looseObject({ type: z.string().max(64), text: z.string().optional() })).max(1_000);
@@ -7,8 +7,13 @@ const message = z.looseObject({
   content: z.union([z.string(), parts]).nullish(),
 });
 
-/** Ours, in both (`extra_body` of the client): an input for agents that take more than text, and the run's cap. */
-const ours = { netra_input: z.unknown().optional(), netra_max_credits_micro: amountMicro.optional() };
+/** Ours, in both (`extra_body` of the client): an input for agents that take more than text, the run's cap, and what
+ * it does if the conversation is busy. */
+const ours = {
+  netra_input: z.unknown().optional(),
+  netra_max_credits_micro: amountMicro.optional(),
+  netra_if_busy: ifBusy.optional(),
+};
 const model = z.string().min(1).max(64);
 
 export const chatCompletionRequest = z.looseObject({

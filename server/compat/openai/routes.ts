@@ -1,4 +1,4 @@
-import { isErrorCode, NetraError } from '@netra/contract';
+import { isErrorCode, NetraError, type IfBusy } from '@netra/contract';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listAgents } from '../../agents/index.ts';
@@ -107,12 +107,17 @@ interface Question {
   readonly agent: string;
   readonly input: unknown;
   readonly max_credits_micro: string | undefined;
+  readonly if_busy: IfBusy | undefined;
   /** The response whose conversation this goes on in. */
   readonly after: string | null;
 }
 
-function asked(body: { readonly model: string; readonly netra_max_credits_micro?: string | undefined }) {
-  return { agent: body.model, max_credits_micro: body.netra_max_credits_micro };
+function asked(body: {
+  readonly model: string;
+  readonly netra_max_credits_micro?: string | undefined;
+  readonly netra_if_busy?: IfBusy | undefined;
+}) {
+  return { agent: body.model, max_credits_micro: body.netra_max_credits_micro, if_busy: body.netra_if_busy };
 }
 
 /** A retry of the client carries the same `Idempotency-Key`, if the application gave it one. */

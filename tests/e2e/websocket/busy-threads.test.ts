@@ -130,3 +130,45 @@ it('says over REST what became of a message: waiting, refused with the run that 
   });
   expect(states).toEqual(['cancelled', 'cancelled', 'completed']);
 });
+
+it('says the same on other people’s wires: a conversation that is busy waits, refuses, or is interrupted', async () => {
+  const work = { steps: 2, step_ms: 60_000 };
+  const ask = (server: TestServer | undefined, chat: string, message: string, body: object) =>
+    fetch(`${server?.url}/compat/ai-sdk/chat`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${account.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        id: chat,
+        agent: 'rehearsal',
+        messages: [{ id: message, role: 'user', parts: [{ type: 'text', text: 'x' }] }],
+        ...body,
+      }),
+    });
+  const chat = randomUUID();
+  const long = await ask(servers[1], chat, 'one', { input: work });
+  expect(long.status).toBe(200);
+  const refused = await ask(servers[2], chat, 'two', { input: { steps: 1 }, if_busy: 'reject' });
+  expect(refused.status).toBe(409);
+  expect(await refused.json()).toMatchObject({ code: 'thread_busy' });
+  const first = await ask(servers[2], chat, 'three', { input: { steps: 1 }, if_busy: 'interrupt' });
+  expect(await first.text()).toContain('[DONE]');
+  // Its stream ends with it.
+  await long.text();
+
+  const completion = (server: TestServer | undefined, body: object) =>
+    call(server, 'POST', '/compat/openai/v1/responses', { model: 'rehearsal', background: true, ...body });
+  const begun = await completion(servers[1], { netra_input: work });
+  const previous = { previous_response_id: begun.body['id'] };
+  const busy = await completion(servers[2], { ...previous, netra_input: { steps: 1 }, netra_if_busy: 'reject' });
+  expect(busy).toMatchObject({ status: 409 });
+  expect(JSON.stringify(busy.body)).toContain('thread_busy');
+  const waits = await completion(servers[2], { ...previous, netra_input: { steps: 1 } });
+  expect(waits).toMatchObject({ status: 200, body: { status: 'in_progress' } });
+  expect(
+    (await call(servers[1], 'POST', `/compat/openai/v1/responses/${String(begun.body['id'])}/cancel`)).status,
+  ).toBe(200);
+  await eventually('the response that waited to be complete', async () => {
+    const { body } = await call(servers[1], 'GET', `/compat/openai/v1/responses/${String(waits.body['id'])}`);
+    return body['status'] === 'completed' ? body : null;
+  });
+});
