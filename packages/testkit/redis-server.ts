@@ -1,11 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.ts';
+import { findProgram } from './program.ts';
 
 export interface RedisServer {
   readonly redis_url: string;
@@ -19,7 +19,7 @@ export interface RedisServer {
  * it where it may.
  */
 export async function openRedisServer(options: { readonly port?: number } = {}): Promise<RedisServer> {
-  const program = findRedisServer() ?? installRedisServer();
+  const program = findProgram('redis-server');
   const port = options.port ?? (await freePort());
   const data = await mkdtemp(join(tmpdir(), 'netra-redis-'));
   // The shell lives as long as our end of its stdin, so Redis goes even if this process is killed.
@@ -42,27 +42,6 @@ export async function openRedisServer(options: { readonly port?: number } = {}):
     throw error;
   }
   return { redis_url: `redis://127.0.0.1:${port}/`, pid, close };
-}
-
-function findRedisServer(): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
-  return folders.map((folder) => join(folder, 'redis-server')).find((path) => existsSync(path));
-}
-
-function installRedisServer(): string {
-  const howTo =
-    'The tests need a real Redis: install it (Debian: apt-get install redis-server; macOS: brew install redis), ' +
-    'or name a server in NETRA_TEST_REDIS_URL and pass --real-services.';
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new Error(howTo);
-  process.stderr.write('netra test: installing redis-server with apt-get\n');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
-    const result = spawnSync('apt-get', ['-qq', ...args], { env, encoding: 'utf8' });
-    if (result.status !== 0) throw new Error(`apt-get ${args.join(' ')} failed:\n${result.stderr}\n${howTo}`);
-  }
-  const installed = findRedisServer();
-  if (installed === undefined) throw new Error(howTo);
-  return installed;
 }
 
 /** A port that was free a moment ago on the loopback address. */

@@ -43,6 +43,32 @@ describe.each(engines)('the %s engine', (kind, open) => {
     expect(await redis.get(long)).toBeNull();
   });
 
+  it('bounds what all nodes hold together, and forgets what a silent node held', async () => {
+    if (kind !== 'server')
+      return expect(
+        (await redis.hold({ gauges: [{ key: key(), held: 2, max: 1 }], holder: 'a', ttl_ms: 50 }))?.full,
+      ).toBe(0);
+    const [of_user, of_org] = [key(), key()];
+    const hold = (holder: string, held: number, ttl_ms = 60_000) =>
+      redis.hold({
+        gauges: [
+          { key: of_user, held, max: 9 },
+          { key: of_org, held, max: 3 },
+        ],
+        holder,
+        ttl_ms,
+      });
+    expect(await hold('a', 2, 500)).toEqual({ full: null, others: [0, 0] });
+    expect(await hold('b', 1)).toEqual({ full: null, others: [2, 2] });
+    expect((await hold('b', 2))?.full).toBe(1);
+    // Said again it is the same, and not more.
+    expect(await hold('a', 2, 500)).toEqual({ full: null, others: [1, 1] });
+    await eventually('a is forgotten', async () => (await hold('b', 3))?.full === null);
+    expect((await hold('c', 1))?.full).toBe(1);
+    expect(await hold('b', 0)).toMatchObject({ full: null });
+    expect(await hold('c', 1)).toEqual({ full: null, others: [0, 0] });
+  });
+
   it('lets exactly `max` points through a window, however many ask at once', async () => {
     const name = key();
     const ask = () => redis.consume({ key: name, points: 1, max: 10, window_ms: hour_ms });

@@ -5,8 +5,8 @@
  * Strategic impact: scale is bought by adding processes
  *
  * Real haproxy and pgbouncer, as Debian ships them.
- * Planted bugs that turn this red: set the organisation for the session instead of the transaction (another tenant's
- * connection keeps it); send named statements to a pooler that does not know them; let /readyz say ready while draining.
+ * Planted bugs that turn this red: send named statements to a pooler that does not know them; let /readyz say ready
+ * while draining.
  */
 import { createClient } from '@netra/client';
 import type { EventFrame } from '@netra/contract';

@@ -125,6 +125,13 @@ test(`PostgreSQL gone for everybody for ${outage_ms / 1000} s: clear errors, no 
   const input = { ...rehearsal, steps: 40, step_ms: 100, tool: 'wait' };
   const runs = [1, 2, 3, 4].map(() => follow(asker, watcher, input, () => (seen += 1)));
   await eventually('all are under way', () => seen > 20);
+  // The raw socket follows one as well: its stream is quiet while there is no log to read.
+  const listed = await fetch(`${nodes[0].url}/v1/runs?state=running&limit=1`, {
+    headers: { authorization: `Bearer ${account.token}` },
+  });
+  const { items } = (await listed.json()) as { items: { run: string }[] };
+  raw.send({ type: 'subscribe', id: 'follow', run: items[0]?.run ?? '', after: 0 });
+  await raw.waitFor('subscribed', (frame) => frame.type === 'subscribed');
   await Promise.all(postgres.map((path) => path.cut()));
   const until_ms = performance.now() + outage_ms;
   // Not one of them leaves: there is no better node to turn to.
