@@ -39,6 +39,19 @@ async function asked(): Promise<{ ctx: Ctx; purchase: PurchaseRow }> {
 
 const stateOf = async (ctx: Ctx, { purchase_id }: PurchaseRow): Promise<string> =>
   (await readPurchase({ ctx, input: { purchase_id } })).state;
+/** Holds a lock of another connection while `work` runs. */
+async function whileLocked(text: string, work: () => Promise<void>): Promise<void> {
+  const client = new Client({ connectionString: own.stores.postgres_url });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query(text);
+    await work();
+  } finally {
+    await client.end();
+  }
+}
+
 const process = () => processPaymentEvents({ platform: stage.node.platform });
 
 // Planted bug that turns it red: keepSignedBodies() that hands the parsed body on.
@@ -116,25 +129,17 @@ test('an event that is unsigned, signed by another, old or changed by a byte is 
   await expectBalanced(stage.node, ctx, smallPack);
 });
 
-// Planted bug that turns it red: apply_payment_notice() that takes no lock on the event, and settle_purchase() none on
-// the purchase.
+// Planted bug that turns it red: lock_purchase() that does not lock, with payment_once an index that is not unique.
 test('M3 an event that comes 20 times at once, and 20 events of one payment, grant once and are told once', async () => {
   const { ctx, purchase } = await asked();
   const event = await purchasePaid(stage.node, purchase);
-  const same = await Promise.all(Array.from({ length: 20 }, () => stage.deliver(event)));
+  const types = ['checkout.session.completed', 'checkout.session.async_payment_succeeded'];
   const others = await Promise.all(
-    Array.from({ length: 20 }, async (_, one) =>
-      stage.deliver(
-        await purchasePaid(
-          stage.node,
-          purchase,
-          {},
-          one % 2 ? 'checkout.session.completed' : 'checkout.session.async_payment_succeeded',
-        ),
-      ),
-    ),
+    Array.from({ length: 20 }, (_, one) => purchasePaid(stage.node, purchase, {}, types[one % 2])),
   );
-  expect(new Set([...same, ...others])).toEqual(new Set([200]));
+  const same = Array.from({ length: 20 }, () => event);
+  const statuses = await Promise.all([...others, ...same].map((one) => stage.deliver(one)));
+  expect(new Set(statuses)).toEqual(new Set([200]));
   expect(await stage.stored(event)).toEqual({ state: 'processed', note: '' });
   expect(await paymentsOf(stage.node, ctx)).toHaveLength(1);
   expect(await stage.told(ctx)).toEqual({ 'purchase.paid': 1 });
@@ -176,27 +181,26 @@ test('an event over another amount, currency, page, customer or organisation is 
 // Planted bug that turns it red: take_purchase_notice() that flags what it does not know.
 test('an event that is earlier than its purchase waits for it', async () => {
   const ctx = await stage.node.newOrg();
-  const client = new Client({ connectionString: own.stores.postgres_url });
-  await client.connect();
-  await client.query('begin');
+  const { org_id } = ctx.principal;
+  const { pages } = stage.stripe;
+  const before = pages.size;
+  const asking: Promise<PurchaseRow>[] = [];
+  let early = { id: '' };
   // The page is there, and our own row is not committed.
-  await client.query('lock table netra.credit_purchase in exclusive mode');
-  const asking = askForSmall(ctx);
-  const page = await eventually('the page', () =>
-    stage.stripe
-      .of('POST', '/v1/checkout/sessions')
-      .find(({ form }) => form['metadata[netra_org]'] === ctx.principal.org_id),
-  );
-  const session = await eventually('its id', () => [...stage.stripe.pages.keys()].at(-1));
-  const id = page.form['metadata[netra_purchase]'] ?? '';
-  const customer = await eventually('its customer', () => customerOf(stage.node, ctx.principal.org_id));
-  const paid = { org_id: ctx.principal.org_id, of: 'purchase', id, session, total_usd: '10.00', customer };
-  const early = eventOf('checkout.session.completed', sessionOf(paid));
-  expect(await stage.deliver(early)).toBe(200);
-  expect(await stage.stored(early)).toEqual({ state: 'received', note: 'waits for its purchase' });
-  await client.query('commit');
-  await client.end();
-  expect((await asking).state).toBe('pending');
+  await whileLocked('lock table netra.credit_purchase in exclusive mode', async () => {
+    asking.push(askForSmall(ctx));
+    const page = await eventually('the page', () =>
+      stage.stripe.of('POST', '/v1/checkout/sessions').find(({ form }) => form['metadata[netra_org]'] === org_id),
+    );
+    const session = await eventually('its id', () => pages.size > before && [...pages.keys()].at(-1));
+    const id = page.form['metadata[netra_purchase]'] ?? '';
+    const customer = await eventually('its customer', () => customerOf(stage.node, org_id));
+    const paid = { org_id, of: 'purchase', id, session, total_usd: '10.00', customer };
+    early = eventOf('checkout.session.completed', sessionOf(paid));
+    expect(await stage.deliver(early)).toBe(200);
+    expect(await stage.stored(early)).toEqual({ state: 'received', note: 'waits for its purchase' });
+  });
+  expect((await Promise.all(asking))[0]?.state).toBe('pending');
   await stage.makeDue();
   await process();
   expect(await stage.stored(early)).toEqual({ state: 'processed', note: '' });
@@ -276,24 +280,22 @@ test('a server that is killed between storing an event and acting on it: the nex
   const { ctx, purchase } = await asked();
   const event = await purchasePaid(stage.node, purchase);
   const doomed = await startServer({ env: stage.env });
-  const client = new Client({ connectionString: own.stores.postgres_url });
-  await client.connect();
-  await client.query('begin');
-  await client.query('select from netra.credit_purchase where purchase_id = $1 for update', [purchase.purchase_id]);
-  const told = stage.deliverTo(doomed.url, event).catch(() => 'cut off');
+  const told: Promise<number | string>[] = [];
   const waits = `select pid from pg_stat_activity
                   where datname = current_database() and wait_event_type = 'Lock' and query like '%apply_payment_notice%'`;
-  const [waiting] = await eventually('it is stored, and waits', async () => {
-    const rows = await stage.node.owner<{ pid: number }>(waits);
-    return rows.length > 0 && rows;
+  const row = `select from netra.credit_purchase where purchase_id = '${purchase.purchase_id}' for update`;
+  await whileLocked(row, async () => {
+    told.push(stage.deliverTo(doomed.url, event).catch(() => 'cut off'));
+    const waiting = await eventually('it is stored, and waits', async () => {
+      const rows = await stage.node.owner<{ pid: number }>(waits);
+      return rows.length > 0 && rows;
+    });
+    expect((await stage.stored(event))?.state).toBe('received');
+    await doomed.kill();
+    // Its statement would else go on in the database once the lock is gone.
+    await stage.node.owner('select pg_terminate_backend($1)', [waiting[0]?.pid]);
   });
-  expect((await stage.stored(event))?.state).toBe('received');
-  await doomed.kill();
-  // Its statement would else go on in the database once the lock is gone.
-  await stage.node.owner('select pg_terminate_backend($1)', [waiting?.pid]);
-  await client.query('rollback');
-  await client.end();
-  expect(await told).toBe('cut off');
+  expect(await Promise.all(told)).toEqual(['cut off']);
   expect(await stateOf(ctx, purchase)).toBe('pending');
   const next = await startServer({ env: stage.env });
   try {
