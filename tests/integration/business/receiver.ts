@@ -11,6 +11,8 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** A receiver that takes its time. */
+  readonly after_ms?: number;
 }
 
 /** A real HTTP server on loopback, as a customer's: keeps what it got and answers as it is told. */
@@ -29,9 +31,12 @@ export async function openReceiver(on: Suite): Promise<Receiver> {
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       received.push({ headers: request.headers, body: Buffer.concat(parts).toString('utf8') });
-      if (next === undefined) return;
-      reply.writeHead(next.status, next.headers);
-      reply.end(next.body);
+      const answer = next;
+      if (answer === undefined) return;
+      setTimeout(() => {
+        reply.writeHead(answer.status, answer.headers);
+        reply.end(answer.body);
+      }, answer.after_ms ?? 0);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

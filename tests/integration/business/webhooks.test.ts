@@ -144,9 +144,11 @@ test('a sender that is killed between sending and recording is followed: at leas
   ).toEqual(keys);
 }, 60_000);
 
-// Planted bug that turns it red: `for no key update of e` without `skip locked`'s lease check.
+// Planted bug that turns it red: claim_deliveries() without its check of the lease.
 test('several senders at once send each message once', async () => {
   const receiver = await openReceiver(own);
+  // Slow enough for each sender to look while another one sends.
+  receiver.answer({ status: 204, after_ms: 250 });
   const endpoint = await register(receiver);
   for (let n = 0; n < 12; n += 1) await emit(endpoint.ctx, 'invoice.issued', `m${n}`);
   const senders = [1, 2, 3].map(() => startSender({ platform: node.platform }));
