@@ -11,7 +11,7 @@ type Answer = (...args: unknown[]) => void;
 
 const files = crashFiles(process.env[crashVariable] ?? '.');
 /** What a charge waits for, from admission to receipt. Of one alone and of many in a transaction, the name is one. */
-const ofCharge = /^(agents\.\w+?|ledger\.(?!read)\w+?|runs\.(?:append_event|finish_run|park_run))s?$/;
+const ofCharge = /^(agents\.(?!due|start_due)\w+?|ledger\.(?!read)\w+?|runs\.(?:append_event|finish_run|park_run))s?$/;
 
 let plan: CrashPlan | undefined;
 let left = 0;

@@ -61,15 +61,25 @@ async function strikeOnce(kind: FaultKind, random: () => number): Promise<void> 
   const runs = Promise.all(
     stage.clients.flatMap((client) => asks.map((ask) => follow(client, ask, () => (seen += 1)))),
   );
+  // Waited for below; if the fault itself fails, that is what there is to tell.
+  runs.catch(() => undefined);
   // In the first half of the work, so that there is some left for the fault to fall into.
   const moment = 1 + Math.floor((random() * eventsOfRehearsal * rehearsals * stage.clients.length) / 2);
   while (seen < moment) await Promise.race([sleep(2), runs]);
   const proofs = await kind.strike(stage, random);
-  const followed = await runs;
+  const followed = await Promise.race([runs, stuck(runs)]);
   for (const { what, holds } of proofs) await eventually(`landed: ${what}`, holds);
   await stage.restore();
   await expectSound(followed);
   expect(await balance()).toBe(before_micro - followed.reduce((sum, { spent_micro }) => sum + spent_micro, 0n));
+}
+
+/** A run that does not end is what this is about: better told than waited for. */
+async function stuck(runs: Promise<unknown>): Promise<never> {
+  const over = new AbortController();
+  void runs.catch(() => undefined).finally(() => over.abort());
+  await sleep(150_000, undefined, { signal: over.signal });
+  throw new Error(`not all runs have ended: ${JSON.stringify(await stage.rows(open))}`);
 }
 
 /** After a failure, so that the next kind starts from where all are well. */
