@@ -175,7 +175,7 @@ describe('the editor of plans', () => {
     expect(fee).toEqual([{ fee: '60000000' }]);
   });
 
-  // Planted bug that turns it red: plan_that_lifts() or listPlans() without `on_sale`.
+  // Planted bug that turns it red: plan_that_lifts() without `on_sale`.
   it('retires a plan: who is on it stays, nobody new gets it, and it comes back by importing it', async () => {
     const plan = { ...terms, plan: 'old', price_usd: '0.50', agents: ['triage', 'research'] };
     await put({ plans: [plan] });

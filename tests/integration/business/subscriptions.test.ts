@@ -183,7 +183,7 @@ describe('ending a subscription', () => {
     expect(await balance(ctx), 'a few seconds less than the month').toBeGreaterThan(24_900n);
   });
 
-  // Planted bug that turns it red: reactivate_subscription() that gives the whole month for what is left of it.
+  // Planted bug that turns it red: reactivate_subscription() that does not look at `ended_plan_id`.
   it('is taken back after the end by subscribing again, prorated, once', async () => {
     const ctx = await onPlan('early');
     await cancel(ctx);
