@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { eventually, suite, withOwner } from '@netra/testkit';
 import { beforeAll, expect, test } from 'vitest';
 import { admitRun, executeRun } from '../../../server/agents/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { readRun } from '../../../server/runs/index.ts';
-import { createWorker } from '../../../server/work/index.ts';
+import { createWorker, type Worker } from '../../../server/work/index.ts';
 import { openAgents, type AgentsNode } from '../agents-node.ts';
 
 const on = suite();
@@ -51,6 +52,12 @@ async function claim(times: number): Promise<string[]> {
   return orgs;
 }
 
+const workerOf = (capacity: number): Worker =>
+  createWorker({
+    platform: node.platform,
+    capacity,
+    execute: (held, signal) => executeRun({ platform: node.platform, claim: held, signal }),
+  });
 const emptyQueue = () => owner(`update netra.run set state = 'cancelled', ended_at = now() where state = 'queued'`);
 const ask = (ctx: Ctx, input: unknown = null) =>
   admitRun({ ctx, input: { agent: 'rehearsal', input, idempotency_key: randomUUID() } });
@@ -102,15 +109,32 @@ test('whoever comes one at a time does not overtake for ever: a queue beside a s
 });
 
 // Planted bug that turns it red: reserve() that gives a place away while others stand in line.
+test('a place that gets free belongs to who waits: admission seats nobody on it', async () => {
+  await emptyQueue();
+  const ctx = await node.newOrg('enterprise');
+  const worker = workerOf(1);
+  worker.start();
+  const runs = await Promise.all([1, 2, 3].map(() => ask(ctx, { steps: 2, step_ms: 100 })));
+  let ended = 0;
+  let held = worker.held;
+  let seated = 0;
+  // Between the end of a run and the claim of the next one is a round trip to the database.
+  for (const until_ms = performance.now() + 20_000; ended < 2 && performance.now() < until_ms; await setImmediate()) {
+    const now = worker.held;
+    if (now < held) ended += 1;
+    if (now < held && worker.reserve() !== null) seated += 1;
+    held = now;
+  }
+  expect({ ended, seated }).toEqual({ ended: 2, seated: 0 });
+  await Promise.all(runs.map(({ run }) => node.ended(ctx, run)));
+  await worker.stop();
+});
+
 test('on a full node who asks again and again does not overtake who waits: places go through the queue', async () => {
   await emptyQueue();
   const [many, one] = [await node.newOrg('free'), await node.newOrg('free')];
   await owner(`update netra.subscription set plan_id = 'crowd' where org_id = $1`, [orgOf(many)]);
-  const worker = createWorker({
-    platform: node.platform,
-    capacity: 2,
-    execute: (held, signal) => executeRun({ platform: node.platform, claim: held, signal }),
-  });
+  const worker = workerOf(2);
   worker.start();
   const work = { steps: 2, step_ms: 20 };
   await Promise.all(Array.from({ length: 60 }, () => ask(many, work)));
