@@ -81,7 +81,7 @@ const verbs: Readonly<Record<string, (platform: Platform, values: Values, number
       return;
     }
     const organisations = await issueDueInvoices({ platform, limit: 100_000 });
-    printAnswer(json === true, { organisations }, () => `${organisations} organisations were visited\n`);
+    printAnswer(json === true, { organisations }, () => `organisations visited: ${organisations}\n`);
   },
   async credit(platform, { lines, amount, reason, json }, number) {
     const found = await operatorOf(platform, number);

@@ -185,7 +185,7 @@ test('a server tells an organisation’s endpoint soon after a charge, in order,
   expect(data[0]).toMatchObject({ subject: 'plan', user: null, used_micro: '100000000', of_micro: '100000000' });
 }, 60_000);
 
-// Planted bugs that turn it red: note_thresholds() that emits whether or not its notice was new; clear the batch first.
+// The notice's key and the event's key each suffice for once; the batch that is kept until it was told, for at all.
 test('servers that are killed at any moment, two at a time, leave each threshold told once, under one id', async () => {
   const receiver = await openReceiver(own);
   const env = { ...own.env, NETRA_OUTGOING_LOOPBACK: 'on', NETRA_SECRET: secret };
