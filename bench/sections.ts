@@ -69,7 +69,7 @@ export const sections: Readonly<Record<string, Section>> = {
         ['moves', 'moves between wallets'],
       ] as const) {
         const pair = await measureMovements(postgres_url, kind, { accounts, transfers, rounds });
-        yield beside(`${name}, ${among}`, '/s', pair, 'pgledger’s shape, bare');
+        yield beside(`${name}, ${among} (floor: pgledger’s shape)`, '/s', pair, 'at least 0.5');
       }
     }
   },
