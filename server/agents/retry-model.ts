@@ -30,7 +30,7 @@ export async function waitToRetry(scope: RunScope, attempt: number, error: unkno
 }
 
 /** What `Retry-After` says, as seconds or as a date, or the finer `retry-after-ms`; null if it says nothing. */
-export function askedToWait_ms(error: unknown, now_ms: number): number | null {
+function askedToWait_ms(error: unknown, now_ms: number): number | null {
   if (!APICallError.isInstance(error)) return null;
   const { 'retry-after-ms': ms, 'retry-after': after } = error.responseHeaders ?? {};
   if (ms !== undefined && /^\d+(\.\d+)?$/.test(ms)) return Number(ms);
