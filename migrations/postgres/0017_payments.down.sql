@@ -15,6 +15,7 @@ drop function netra.org_of_invoice(uuid);
 drop function netra.org_of_checkout(uuid);
 drop function netra.payment_of_ref(text, text);
 drop function netra.check_payments();
+drop function netra.postpone_telling(uuid, uuid);
 drop function netra.told_subscription(uuid, uuid, text, text, numeric, int);
 drop function netra.subscriptions_to_tell(text, int);
 drop function netra.open_plan_checkout(uuid, uuid, text, timestamptz, numeric, numeric, text, timestamptz, text, text,

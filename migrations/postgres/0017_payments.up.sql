@@ -110,6 +110,8 @@ create table netra.payment_subscription (
   told_usd         numeric(14, 2),
   told_version     int,
   told_at          timestamptz,
+  -- The last try that failed since.
+  failed_at        timestamptz,
   begun_at         timestamptz not null default now(),
   ended_at         timestamptz,
   primary key (org_id, checkout_id),
@@ -859,9 +861,11 @@ begin
       join netra.plan n on n.plan_id = s.plan_id and n.valid_from = s.plan_valid_from
      -- A period that has just ended is entered first.
      where p.provider = p_provider and p.state <> 'ended' and s.period_end > now()
+       and (p.failed_at is null or p.failed_at < now() - interval '5 minutes')
        and (p.told is null or p.told_version <> s.version or p.replaced and p.told <> 'end_now'
             or p.told_at < now() - interval '6 hours')
-     order by p.told_at nulls first limit p_limit
+     -- What failed comes after what was never tried: it holds nothing up.
+     order by p.failed_at nulls first, p.told_at nulls first limit p_limit
   loop
     select * into strict v_next from netra.plan n
      where n.plan_id = coalesce(v_row.next_plan_id, v_row.plan_id) and n.valid_from <= v_row.period_end
@@ -897,10 +901,19 @@ begin
   perform netra.enter_org(p_org);
   update netra.payment_subscription s
      set subscription_ref = coalesce(s.subscription_ref, p_subscription), told = p_told, told_usd = p_usd,
-         told_version = p_version, told_at = now(),
+         told_version = p_version, told_at = now(), failed_at = null,
          state = case when p_subscription is null then 'ended' else s.state end,
          ended_at = case when p_subscription is null then now() else s.ended_at end
    where s.org_id = p_org and s.checkout_id = p_checkout and s.state <> 'ended';
+end
+$$;
+
+-- The provider could not be told; it is tried again some minutes later.
+create function netra.postpone_telling(p_org uuid, p_checkout uuid) returns void
+  language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  perform netra.enter_org(p_org);
+  update netra.payment_subscription s set failed_at = now() where s.org_id = p_org and s.checkout_id = p_checkout;
 end
 $$;
 
@@ -1311,6 +1324,7 @@ begin
        'begin_refund', 'finish_refund', 'store_payment_event', 'keep_payment_customer', 'record_payment',
        'balance_invoice', 'lock_plan_money', 'use_plan_money', 'pay_new_invoice', 'reverse_payment',
        'change_unpaid_plan', 'reactivate_unpaid_plan', 'quote_plan_checkout', 'open_plan_checkout', 'told_subscription',
+       'postpone_telling',
        'doubt_notice', 'take_purchase_notice', 'take_plan_notice', 'begin_paid_plan', 'take_invoice_notice',
        'take_subscription_notice', 'take_refund_notice', 'apply_payment_notice', 'postpone_payment_event',
        'due_payment_events')
@@ -1350,6 +1364,7 @@ grant execute on function netra.keep_pack(text, timestamptz, text, bigint, numer
   netra.open_plan_checkout(uuid, uuid, text, timestamptz, numeric, numeric, text, timestamptz, text, text, text, text[],
     text, text),
   netra.subscriptions_to_tell(text, int), netra.told_subscription(uuid, uuid, text, text, numeric, int),
+  netra.postpone_telling(uuid, uuid),
   netra.check_payments(),
   netra.apply_payment_notice(text, text, jsonb), netra.postpone_payment_event(text, text, text),
   netra.due_payment_events(text, int)

@@ -281,6 +281,8 @@ describe('the months that follow', () => {
     const countOf = async (ctx: Ctx) =>
       (await plans.stage.node.owner<{ n: number }>(begun, [ctx.principal.org_id]))[0]?.n;
     expect([await countOf(one), await countOf(two)]).toEqual([0, 1]);
+    expect(await plans.tell(), 'not at once again').toEqual({ told: 0 });
+    await plans.stage.makeDue();
     await plans.tell();
     expect(await countOf(one)).toBe(1);
   });

@@ -1,31 +1,41 @@
 import type { Platform } from '../../../platform/index.ts';
 import { providerOf, type PaymentProvider } from '../provider.ts';
-import { subscriptionsToTellStatement, toldSubscriptionStatement, type ToTell } from '../sql/plan-checkouts.ts';
+import {
+  postponeTellingStatement,
+  subscriptionsToTellStatement,
+  toldSubscriptionStatement,
+  type ToTell,
+} from '../sql/plan-checkouts.ts';
 
-/** Each is a request or two that leave this machine, one after the other. */
 const perRun = 100;
+/** No further one is begun after that: jobs wait for each other, and a provider that is down takes long to say so. */
+const maxRun_ms = 15_000;
 
 type Months = NonNullable<PaymentProvider['months']>;
 
 /**
  * Has the provider collect what the plans cost: begins what was just paid for the first time, changes the amount where the
- * plan or its price will change, ends what was cancelled or replaced. One that fails is told again the next time, and
- * holds no other up. Resolves to how many it looked at.
+ * plan or its price will change, ends what was cancelled or replaced. One that fails is told again some minutes later, and
+ * holds no other up. Resolves to how many were told.
  */
-export async function tellSubscriptions({ platform }: { platform: Platform }): Promise<{ subscriptions: number }> {
+export async function tellSubscriptions({ platform }: { platform: Platform }): Promise<{ told: number }> {
   const { name, months } = await providerOf(platform);
-  if (months === undefined) return { subscriptions: 0 };
-  const rows = await platform.postgres.call<ToTell>(subscriptionsToTellStatement(name, perRun));
-  for (const row of rows) {
+  if (months === undefined) return { told: 0 };
+  const until_ms = platform.clock.nowMs() + maxRun_ms;
+  let told = 0;
+  for (const row of await platform.postgres.call<ToTell>(subscriptionsToTellStatement(name, perRun))) {
+    if (platform.clock.nowMs() > until_ms) break;
     try {
       const subscription_ref = await tell(months, row);
       await platform.postgres.call(toldSubscriptionStatement(row, subscription_ref));
+      told += 1;
     } catch (error) {
       const { org_id, checkout_id, want } = row;
       platform.log.error({ err: error, org_id, checkout_id, want }, 'the payment provider could not be told');
+      await platform.postgres.call(postponeTellingStatement(row));
     }
   }
-  return { subscriptions: rows.length };
+  return { told };
 }
 
 /** Resolves to the provider's name for it; null where it never began and need not any more. */

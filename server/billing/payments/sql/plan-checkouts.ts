@@ -123,3 +123,7 @@ export function toldSubscriptionStatement(row: ToTell, subscription_ref: string 
     values: [org_id, checkout_id, subscription_ref, want, month_usd, version],
   };
 }
+
+export function postponeTellingStatement({ org_id, checkout_id }: ToTell): Statement {
+  return { text: 'select netra.postpone_telling($1, $2)', values: [org_id, checkout_id] };
+}

@@ -75,6 +75,7 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
     },
     async makeDue() {
       await node.owner(`update netra.payment_event set next_at = now() where state = 'received'`);
+      await node.owner('update netra.payment_subscription set failed_at = null');
     },
     async holdJobs() {
       const text = `update netra_jobs._private_job_queues set locked_at = now(), locked_by = 'a test'
