@@ -26,7 +26,7 @@ const own = suite();
 let stage: Stage;
 beforeAll(async () => {
   stage = await openStage(own, seededRandom(seed));
-}, 120_000);
+}, 300_000);
 
 interface Followed {
   readonly run: string;

@@ -52,6 +52,8 @@ export interface Stage {
 
 const lease_ms = 800;
 const accounts = 2;
+/** Three at once, on a machine that may be busy with other tests. */
+const starting_ms = 180_000;
 
 export async function openStage(own: Suite, random: () => number): Promise<Stage> {
   const faults = await serveFaults({ random });
@@ -116,7 +118,7 @@ export async function openStage(own: Suite, random: () => number): Promise<Stage
 }
 
 async function startNode(name: string, postgres: Path, env: Readonly<Record<string, string>>): Promise<ServingNode> {
-  let server: TestServer | null = await startServer({ env });
+  let server: TestServer | null = await startServer({ env, deadline_ms: starting_ms });
   let { pid, url, log } = server;
   const port = Number(new URL(url).port);
   return {
@@ -134,7 +136,7 @@ async function startNode(name: string, postgres: Path, env: Readonly<Record<stri
     },
     async start() {
       if (server !== null) return;
-      server = await startServer({ env, port });
+      server = await startServer({ env, port, deadline_ms: starting_ms });
       ({ pid, url, log } = server);
     },
   };
