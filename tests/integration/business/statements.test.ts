@@ -125,10 +125,12 @@ test('ranges side by side share no transfer and leave none out; another organisa
   const [ctx, other] = [await node.newOrg(1_000n), await node.newOrg(1_000n)];
   const run = { user: 'ada', agent: 'data', model: 'gpt', model_micro: 5n, fee_micro: 10n, refund_micro: 0n };
   await play(ctx, run);
-  const [row] = await node.owner<{ at: Date }>(
-    `select date_trunc('milliseconds', max(at)) as at from netra.transfer where org_id = $1`,
-    [ctx.principal.org_id],
-  );
+  // A range ends on a millisecond: only a transfer that stands on one tells "before" from "up to".
+  await node.owner(`begin; set local session_replication_role = replica;
+    update netra.transfer set at = date_trunc('milliseconds', at) where org_id = '${ctx.principal.org_id}'; commit`);
+  const [row] = await node.owner<{ at: Date }>('select max(at) as at from netra.transfer where org_id = $1', [
+    ctx.principal.org_id,
+  ]);
   const at = row?.at ?? new Date(0);
   const spent = async (input: object) => BigInt((await readStatement({ ctx, input })).total.spent_micro);
   for (const edge of [at.toISOString(), new Date(at.getTime() + 1).toISOString()]) {

@@ -64,7 +64,7 @@ const figures = (invoice: Invoice | null) =>
 
 /** credits-4; call it inside its describe block. */
 export function billing(stage: () => Stage): void {
-  // Planted bug that turns it red: `overage_to_bill` without its join on the source, or tax on the exact amount.
+  // Planted bug that turns it red: `overage_to_bill` that takes every grant for one beyond the balance.
   it('credits-4 bills base, what was spent beyond the credits, and tax, to the cent', async () => {
     const ctx = await buyer(stage(), overage.plan);
     await spend(ctx, planCredits);
@@ -102,7 +102,7 @@ export function billing(stage: () => Stage): void {
     expect(rows.map(({ cents }) => cents)).toEqual(expected);
   });
 
-  // Planted bug that turns it red: `overage_to_bill` without what was billed before, or for the new period's grants alone.
+  // Planted bug that turns it red: `overage_to_bill` without what was billed before.
   it('credits-4 bills what was settled late in the next invoice, and takes back what was refunded', async () => {
     const ctx = await buyer(stage(), overage.plan);
     await spend(ctx, planCredits);
@@ -123,7 +123,7 @@ export function billing(stage: () => Stage): void {
     expect(await checkInvoices({ platform: stage().node.platform })).toEqual([]);
   });
 
-  // Planted bug that turns it red: keep_rounding() that leaves out the tax, or half_even() with `= 0.5` as `>= 0.5`.
+  // Planted bug that turns it red: keep_rounding() that leaves out the tax, or tax on the exact amount.
   it('credits-4 agrees with an exact model over random periods: lines = total = ledger, rounding kept', async () => {
     const step = fc.record({
       kind: fc.constantFrom('spend', 'hold', 'settle', 'refund', 'close'),
