@@ -83,7 +83,7 @@ interface Followed {
 }
 
 test('SIGTERM under load: every request is answered, every run goes on at once on the other node, every socket comes back', async () => {
-  const leaves = await startServer({ env: env({ NETRA_DRAIN_NOTICE_MS: '500' }) });
+  const leaves = await startServer({ env: env({ NETRA_DRAIN_NOTICE_MS: '500', NETRA_DRAIN_MS: '60000' }) });
   const { token, org } = await createAccount({ env: own.env, plan: 'enterprise' });
   const clients = Array.from({ length: 6 }, () =>
     createClient({ url: leaves.url, token, backoff, WebSocket: cuttingSocket([], [leaves, stays]) }),

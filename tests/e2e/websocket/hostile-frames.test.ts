@@ -4,7 +4,8 @@
  * Value: nobody takes a node down with a script
  * Strategic impact: one open port serves every client, safely
  *
- * Planted bugs that turn this red: count no pings; take frames of any size; let a frame be cut into any number of parts.
+ * Planted bugs that turn this red: take frames of any size; let a frame be cut into any number of parts. (Pings that are
+ * not counted do not: `ws` ends a flood of them by itself when its pongs are not taken.)
  */
 import { connectSocket, createAccount, startServer, suite, type TestAccount, type TestServer } from '@netra/testkit';
 import { randomUUID } from 'node:crypto';

@@ -252,8 +252,9 @@ describe('the rest, on two nodes in this process', () => {
         .catch(() => undefined);
       return client;
     });
+    let most = 0;
     const allReady = async (): Promise<boolean> => {
-      expect(await surface.metric('netra_socket_unauthenticated')).toBeLessThanOrEqual(40);
+      most = Math.max(most, await surface.metric('netra_socket_unauthenticated'));
       return states.size === clients.length && [...states.values()].every((state) => state === 'ready');
     };
     await eventually('all are in', allReady, { deadline_ms: 30_000, every_ms: 2 });
@@ -264,6 +265,8 @@ describe('the rest, on two nodes in this process', () => {
     await eventually('all are back', allBack, { deadline_ms: 30_000, every_ms: 2 });
     const back_ms = performance.now() - lost_ms;
     console.log(`storm of 300: back after ${back_ms.toFixed(0)} ms, with ${opened_ms.length} attempts`);
+    expect(most).toBeLessThanOrEqual(40);
+    expect(most).toBeGreaterThan(0);
     for (const client of clients) client.close();
   }, 90_000);
 });
