@@ -107,8 +107,9 @@ begin
     -- A hold of a period that was over before there was a cap gives back to no counter.
     update netra.spending s set committed_micro = s.committed_micro + p_delta_micro
      where s.org_id = p_org and s.user_id in ('', p_user) and s.period_start = v_period;
-    return;
   end if;
+  -- What takes nothing passes no cap, wherever the count stands.
+  if p_delta_micro <= 0 then return; end if;
   insert into netra.spending as s (org_id, user_id, period_start, committed_micro)
   values (p_org, '', v_period, p_delta_micro)
   on conflict (org_id, user_id, period_start) do update set committed_micro = s.committed_micro + excluded.committed_micro

@@ -5,7 +5,7 @@
  * Strategic impact: metering first and enforcing later is how an installation grows into a business.
  *
  * Planted bugs that turn this red: grow_hold() that draws by the plan while it observes; an admission that holds under
- * `off`.
+ * `off`; a movement of nothing that is held against a cap.
  */
 import { randomUUID } from 'node:crypto';
 import { createClient } from '@netra/client';
@@ -181,7 +181,7 @@ describe('what is billed later', () => {
       { mode: 'observe', rows: [base] },
       { mode: 'off', rows: [base] },
     ]);
-  });
+  }, 60_000);
 
   it('agrees with the books, the counters and the usage of every organisation here', async () => {
     const [found] = await node.owner('select * from netra.check_spending()');
