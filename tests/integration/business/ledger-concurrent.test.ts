@@ -6,8 +6,8 @@
  *
  * Callers on connections of their own ask for movements drawn from a seed, many of them more than once; when all are
  * answered, the books are checked, and they begin again.
- * Planted bugs that turn this red: a lost race of one key that is refused instead of retried; a platform that does not
- * retry a serialization failure. A debt read before the lock does not: it passes here.
+ * Planted bugs that turn this red: a lost race of one key that is an error nobody retries; a platform that does not retry
+ * a serialization failure. Neither a debt read before the lock does, nor a lost race that is refused as a `conflict`.
  */
 import { heavy, suite } from '@netra/testkit';
 import { beforeAll, expect, it } from 'vitest';
