@@ -129,7 +129,8 @@ test('an event that is unsigned, signed by another, old or changed by a byte is 
   await expectBalanced(stage.node, ctx, smallPack);
 });
 
-// Planted bug that turns it red: lock_purchase() that does not lock, with payment_once an index that is not unique.
+// Planted bugs that turn it red, all three together: lock_purchase() that does not lock, payment_once an index that is not
+// unique, a grant under a random key. Each of them alone is made good by the other two.
 test('M3 an event that comes 20 times at once, and 20 events of one payment, grant once and are told once', async () => {
   const { ctx, purchase } = await asked();
   const event = await purchasePaid(stage.node, purchase);
@@ -275,7 +276,7 @@ test('M3 the operator who marks a purchase as paid, and the event at the same mo
   await expectBalanced(stage.node, ctx, BigInt(rounds) * smallPack);
 });
 
-// Planted bug that turns it red: receiveStripeEvent() that acts and stores in one transaction, or only acts.
+// Planted bugs that turn it red: receiveStripeEvent() that acts without storing first; no job that takes up what is stored.
 test('a server that is killed between storing an event and acting on it: the next one acts', async () => {
   const { ctx, purchase } = await asked();
   const event = await purchasePaid(stage.node, purchase);

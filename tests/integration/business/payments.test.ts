@@ -85,7 +85,7 @@ describe('credit purchases, paid by hand', () => {
     await expectBalanced(node, ctx, 0n);
   });
 
-  // Planted bug that turns it red: cancel_purchase() that asks for no state.
+  // Planted bug that turns it red: settle_purchase() that takes one that was cancelled.
   it('lets either a cancellation or a payment win, never both', async () => {
     const ctx = await node.newOrg();
     let paid = 0n;
@@ -142,7 +142,7 @@ describe('credit purchases, paid by hand', () => {
     await expectBalanced(node, ctx, 0n);
   });
 
-  // Planted bug that turns it red: keep_pack() that updates what is there.
+  // Planted bug that turns it red: keep_pack() that says nothing about other terms.
   it('dates packs: a new price counts from its date, and a sold one is not edited', async () => {
     const { platform } = node;
     const soon = new Date(Date.now() + 3_600_000).toISOString();
