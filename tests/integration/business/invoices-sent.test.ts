@@ -206,7 +206,10 @@ describe('numbers', () => {
     };
     for (const enough of [10, 30]) {
       const processes = await Promise.all([1, 2, 3].map(startIssuing));
-      await eventually(`${enough} documents`, async () => (await issued()) >= enough, { every_ms: 5, deadline_ms: 60_000 });
+      await eventually(`${enough} documents`, async () => (await issued()) >= enough, {
+        every_ms: 5,
+        deadline_ms: 60_000,
+      });
       await Promise.all(processes.map((process) => process.stop('SIGKILL')));
     }
     for (const org_id of orgs) await issueInvoices({ platform: node.platform, org_id });
