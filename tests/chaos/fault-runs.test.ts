@@ -6,6 +6,7 @@
  *
  * Runs are in flight on three nodes when one fault of the table strikes, at a moment drawn from the seed.
  * NETRA_TEST_SEED=N ./netra test --pattern fault-runs does the schedule of one seed again.
+ * Planted bug that turns it red: append_events without token and head (a worker that wakes writes among its successor's).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@netra/client';
