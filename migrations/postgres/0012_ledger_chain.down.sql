@@ -107,6 +107,38 @@ begin
 end
 $$;
 
+create or replace function netra.burn_grants(p_org uuid, p_wallet int, p_hold uuid, p_amount_micro bigint) returns bigint
+  language plpgsql as $$
+declare
+  v_taken_micro bigint;
+begin
+  with stock as (
+    select g.grant_id, g.remaining_micro, sum(g.remaining_micro) over burn as upto_micro, row_number() over burn as ordinal
+      from netra.credit_grant g
+     where g.org_id = p_org and g.wallet_id = p_wallet and g.live and g.expires_at > now() and g.remaining_micro > 0
+    window burn as (order by g.priority, g.expires_at, g.effective_at, g.source = 'purchase', g.grant_id
+                    rows unbounded preceding)
+  ), burn as (
+    select s.grant_id, s.ordinal,
+           least(s.remaining_micro, p_amount_micro - (s.upto_micro - s.remaining_micro))::bigint as take_micro
+      from stock s where s.upto_micro - s.remaining_micro < p_amount_micro
+  ), taken as (
+    update netra.credit_grant g
+       set remaining_micro = g.remaining_micro - b.take_micro, held_micro = g.held_micro + b.take_micro
+      from burn b where g.org_id = p_org and g.grant_id = b.grant_id
+  ), last as (
+    select coalesce(max(r.ordinal), 0) as ordinal from netra.hold_grant r
+     where r.org_id = p_org and r.hold_id = p_hold
+  ), receipt as (
+    insert into netra.hold_grant as r (org_id, hold_id, grant_id, ordinal, held_micro)
+    select p_org, p_hold, b.grant_id, l.ordinal + b.ordinal, b.take_micro from burn b cross join last l
+    on conflict (org_id, hold_id, grant_id) do update set held_micro = r.held_micro + excluded.held_micro
+  )
+  select coalesce(sum(b.take_micro), 0) into v_taken_micro from burn b;
+  return v_taken_micro;
+end
+$$;
+
 -- The answer to a hold's key that is known; no row if it is not.
 create function netra.known_hold(p_org uuid, p_amount_micro bigint, p_reason text, p_agent text, p_run uuid, p_key text)
   returns table (balance_micro bigint, hold_id uuid) language plpgsql as $$
