@@ -5,8 +5,7 @@
  * Strategic impact: scale is bought by adding processes
  *
  * Real haproxy and pgbouncer, as Debian ships them.
- * Planted bugs that turn this red: send named statements to a pooler that does not know them; let /readyz say ready
- * while draining.
+ * Planted bugs that turn this red: send named statements to a pooler that does not know them.
  */
 import { createClient } from '@netra/client';
 import type { EventFrame } from '@netra/contract';

@@ -4,8 +4,7 @@
  * Value: one tenant's loop cannot take every node, by going to the next one
  * Strategic impact: limits that are multiplied by adding nodes are none
  *
- * Planted bugs that turn this red: count the own sockets alone; forget to give a place back; let everybody in when Redis
- * is gone; authenticate without a bound.
+ * Planted bugs that turn this red: count the own sockets alone; authenticate without a bound.
  */
 import { createClient, type WebSocketClass } from '@netra/client';
 import type { ServerFrame } from '@netra/contract';

@@ -5,8 +5,8 @@
  * Strategic impact: one truth, PostgreSQL, and everything else may go
  *
  * Two server processes, each on a path of its own to PostgreSQL, both on one to Redis; the paths are cut.
- * Planted bugs that turn this red: wait for a hint and never look (Redis); end a stream whose log cannot be read; say
- * `ready` whatever the stores do; take every node out of the balancer when the one database is gone.
+ * Planted bugs that turn this red: wait for a hint and never look (Redis); end a stream whose log
+ * cannot be read; take every node out of the balancer when the one database is gone.
  */
 import { createClient, type Client } from '@netra/client';
 import type { EventFrame, ServerFrame } from '@netra/contract';

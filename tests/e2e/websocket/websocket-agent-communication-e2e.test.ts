@@ -9,8 +9,7 @@
  *
  * Planted bugs that turn this red: deliver before commit and kill (socket-3); subscribe again from 0 and push whatever
  * comes (socket-3, an event twice); leave the organisation out of tailRun (socket-2); end a run without completing its
- * tool (socket-1); settle a resumed run's hold again (socket-3, the books); believe the own node's log to be the whole
- * one, and end when it is quiet (socket-1, socket-4).
+ * tool (socket-1); settle a resumed run's hold again (socket-3, the books).
  */
 import { createClient, type FinalFrame } from '@netra/client';
 import type { ServerFrame } from '@netra/contract';

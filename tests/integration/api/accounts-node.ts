@@ -64,7 +64,11 @@ export async function startAccountsNode(on: Suite, options: NodeOptions = {}): P
     ...options,
     limits: { per_address: 10_000, per_email: 1_000, ...options.limits },
   });
-  const probes = { started: () => true, readiness: () => ({ serve: true, word: 'ready' }) as const, draining: () => false };
+  const probes = {
+    started: () => true,
+    readiness: () => ({ serve: true, word: 'ready' }) as const,
+    draining: () => false,
+  };
   const app = await createHttp({
     platform,
     accounts,

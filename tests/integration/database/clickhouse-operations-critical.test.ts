@@ -214,7 +214,12 @@ describe('clickhouse-4: what PostgreSQL settled', () => {
     for (const capture_micro of spent) {
       const claims: Claim[] = [];
       const seat = { take: (claim: Claim) => void claims.push(claim), leave: () => undefined };
-      nodeOf(platform).worker = { reserve: () => seat, cancelRequested: () => undefined, followed: () => undefined, queued: () => undefined };
+      nodeOf(platform).worker = {
+        reserve: () => seat,
+        cancelRequested: () => undefined,
+        followed: () => undefined,
+        queued: () => undefined,
+      };
       await admitRun({ ctx, input: { agent: 'triage', input: {}, idempotency_key: randomUUID() } });
       const [claim] = claims;
       if (claim === undefined) throw new Error('the run was not offered to this node');

@@ -5,8 +5,7 @@
  * Strategic impact: retention is a term of a plan, and export a right
  *
  * Ageing is done in the database: a run's end is set back by days. That is what is set up here, not what is proved.
- * Planted bugs that turn this red: cut without a new epoch; subscribe from 0 into a cut log without `reset`; cut the
- * terminal event (the receipt is gone); cut the runs of a plan that keeps them; cut more than a batch; page messages
+ * Planted bugs that turn this red: cut without a new epoch; subscribe from 0 into a cut log without `reset`; page messages
  * with the order left out.
  */
 import { createClient, type Client } from '@netra/client';
