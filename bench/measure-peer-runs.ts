@@ -48,12 +48,10 @@ export async function measurePeerRuns({ users, seconds }: RunLoad): Promise<Peer
     const started = performance.now();
     const times = await drive(peer.url, threads, seconds);
     const elapsed_s = (performance.now() - started) / 1000;
-    const first = times.map(({ first_event_ms }) => first_event_ms).toSorted((a, b) => a - b);
-    const complete = times.map(({ complete_ms }) => complete_ms).toSorted((a, b) => a - b);
     return {
       runs_per_second: times.length / elapsed_s,
-      first_event_p50_ms: quantile(first, 0.5),
-      complete_p50_ms: quantile(complete, 0.5),
+      first_event_p50_ms: quantile(times, (time) => time.first_event_ms, 0.5),
+      complete_p50_ms: quantile(times, (time) => time.complete_ms, 0.5),
     };
   } finally {
     await peer.stop('SIGKILL');

@@ -20,11 +20,9 @@ export async function measureReturns(house: BenchHouse, clients: number): Promis
     replay(house.ws, { token, run, after: events - missed });
   await back();
   const times = await Promise.all(Array.from({ length: clients }, back));
-  const whole = times.map(({ end_ms }) => end_ms).toSorted((a, b) => a - b);
-  const ready = times.map(({ ready_ms }) => ready_ms).toSorted((a, b) => a - b);
   return {
-    ready_p50_ms: quantile(ready, 0.5),
-    whole_p50_ms: quantile(whole, 0.5),
-    whole_p99_ms: quantile(whole, 0.99),
+    ready_p50_ms: quantile(times, (time) => time.ready_ms, 0.5),
+    whole_p50_ms: quantile(times, (time) => time.end_ms, 0.5),
+    whole_p99_ms: quantile(times, (time) => time.end_ms, 0.99),
   };
 }

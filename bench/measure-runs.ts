@@ -31,14 +31,12 @@ export async function runFor(sockets: readonly SocketUser[], seconds: number): P
   const started = performance.now();
   const times = await drive(sockets, seconds);
   const elapsed_s = (performance.now() - started) / 1000;
-  const first = times.map(({ first_event_ms }) => first_event_ms).toSorted((a, b) => a - b);
-  const complete = times.map(({ complete_ms }) => complete_ms).toSorted((a, b) => a - b);
   return {
     runs_per_second: times.length / elapsed_s,
-    first_event_p50_ms: quantile(first, 0.5),
-    first_event_p99_ms: quantile(first, 0.99),
-    complete_p50_ms: quantile(complete, 0.5),
-    complete_p99_ms: quantile(complete, 0.99),
+    first_event_p50_ms: quantile(times, (time) => time.first_event_ms, 0.5),
+    first_event_p99_ms: quantile(times, (time) => time.first_event_ms, 0.99),
+    complete_p50_ms: quantile(times, (time) => time.complete_ms, 0.5),
+    complete_p99_ms: quantile(times, (time) => time.complete_ms, 0.99),
   };
 }
 

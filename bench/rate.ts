@@ -41,6 +41,8 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-export function quantile(sorted: readonly number[], q: number): number {
+/** Of what `of` reads from each item. */
+export function quantile<Item>(items: readonly Item[], of: (item: Item) => number, q: number): number {
+  const sorted = items.map(of).toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
 }

@@ -11,7 +11,10 @@ export function keepSignedBodies(app: NetraApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    if (request.routeOptions.config.signature !== undefined) done(null, body);
+    const { config, schema } = request.routeOptions;
+    if (config.signature !== undefined) done(null, body);
+    // Many clients name JSON on every POST: where no body is asked for, none is none.
+    else if (body.length === 0 && schema?.body === undefined) done(null, undefined);
     else void parse(request, body.toString('utf8'), done);
   });
 }

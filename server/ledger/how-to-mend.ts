@@ -1,7 +1,4 @@
-import type { Fault } from '../platform/index.ts';
-import type { FaultRow } from './sql/examination.ts';
-
-type Advice = Pick<Fault, 'means' | 'mend'>;
+import { adviceOn, type Advice, type FaultRow } from '../platform/index.ts';
 
 const fromBackup = 'Restore the newest backup from before that moment beside this database, and compare the row';
 const triggerOff =
@@ -104,9 +101,8 @@ const advice: Readonly<Record<string, Advice>> = {
   },
 };
 
-/** The advice of a fault; a kind that this release does not know is told as it is. */
 export function howToMend({ fault }: Pick<FaultRow, 'fault'>): Advice {
-  return advice[fault] ?? { means: 'A kind of fault that this release has no advice for.', mend: 'Report it.' };
+  return adviceOn(advice, fault);
 }
 
 /** Every kind of fault that has advice. */

@@ -1,6 +1,6 @@
 export { captureHold, type CaptureHoldInput } from './capture-hold.ts';
-export { checkBooks, type Breach } from './check-books.ts';
-export { examineBooks, type Examination } from './examine-books.ts';
+export { checkBooks } from './check-books.ts';
+export { examineBooks } from './examine-books.ts';
 export { faultsOfBooks } from './how-to-mend.ts';
 export { expireGrants } from './expire-grants.ts';
 export { exportTransfers } from './export-transfers.ts';

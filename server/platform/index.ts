@@ -13,6 +13,17 @@ export {
   type NodeReport,
   type OddNode,
 } from './describe-config.ts';
+export {
+  adviceOn,
+  enterOrg,
+  examinationLimits,
+  examine,
+  type Advice,
+  type Breach,
+  type Examination,
+  type FaultRow,
+  type Scope,
+} from './examination.ts';
 export type { Fault } from './fault.ts';
 export { systemIds, uuidV7, type Ids } from './ids.ts';
 export { openLog, redact, type Log, type LogLevel } from './log.ts';

@@ -1,22 +1,14 @@
-import type { Fault, Platform } from '../platform/index.ts';
-import {
-  checkRunLogStatement,
-  enterOrgStatement,
-  explainRunStatement,
-  type BreachRow,
-  type LogFaultRow,
-} from './sql/examination.ts';
+import { adviceOn, enterOrg, examinationLimits, type Advice, type Fault, type Platform } from '../platform/index.ts';
+import { checkRunLogStatement, explainRunStatement, type BreachRow, type LogFaultRow } from './sql/examination.ts';
 
 /** A lease this long over means that no node picks up what others drop. */
 const stale_ms = 60_000;
-/** One statement reads every event's key: a hundred million of them, with room. */
-const statement_timeout_ms = 15 * 60_000;
 /** Runs whose faults are told. */
 const maxExplained = 20;
 
 const eventsGone =
   'Restore the newest backup from before that moment beside this database and insert the events that it still has as netra_log; what cannot be found again, say so in the ticket: the run has been charged, and its log is what explains the charge.';
-const advice: Readonly<Record<string, Pick<Fault, 'means' | 'mend'>>> = {
+const advice: Readonly<Record<string, Advice>> = {
   log_gap: { means: 'Events in the middle of a log were deleted.', mend: eventsGone },
   log_cut: { means: 'The newest events of a run were deleted, or its row was written by hand.', mend: eventsGone },
   log_beyond: {
@@ -54,8 +46,8 @@ export async function examineRunLog({
   platform: Pick<Platform, 'postgres'>;
   input: { readonly org_id?: string | undefined };
 }): Promise<RunLogReport> {
-  const breaches = await platform.postgres.inSnapshot(statement_timeout_ms, async (tx) => {
-    if (org_id !== undefined) await tx.rows(enterOrgStatement(org_id));
+  const breaches = await platform.postgres.inSnapshot(examinationLimits.statement_timeout_ms, async (tx) => {
+    if (org_id !== undefined) await tx.rows(enterOrg(org_id));
     return tx.rows<BreachRow>(checkRunLogStatement(stale_ms, org_id === undefined ? 'all' : 'seen'));
   });
   const runs = new Map(breaches.map((breach) => [breach.run_id, breach.org_id]));
@@ -75,7 +67,7 @@ async function explainRun({ postgres }: Pick<Platform, 'postgres'>, org_id: stri
     place: fault.startsWith('log') ? 'netra.event' : 'netra.run',
     key: { org_id, run_id, ...(seq === null ? {} : { seq }) },
     of: rows.filter((other) => other.fault === fault).length,
-    ...(advice[fault] ?? { means: 'unknown', mend: 'Report it.' }),
+    ...adviceOn(advice, fault),
   }));
 }
 

@@ -1,6 +1,4 @@
-import type { Fault } from '../../platform/index.ts';
-
-type Advice = Pick<Fault, 'means' | 'mend'>;
+import { adviceOn, type Advice, type FaultRow } from '../../platform/index.ts';
 
 const asSent =
   'Take the document as it was sent (its PDF, or the newest backup from before that moment) and put the row back as it was, in one transaction as a superuser with `set local session_replication_role = replica`; then run doctor again';
@@ -85,9 +83,8 @@ const advice: Readonly<Record<string, Advice>> = {
   },
 };
 
-/** The advice of a fault; a kind that this release does not know is told as it is. */
-export function howToMend({ fault }: Pick<Fault, 'fault'>): Advice {
-  return advice[fault] ?? { means: 'A kind of fault that this release has no advice for.', mend: 'Report it.' };
+export function howToMend({ fault }: Pick<FaultRow, 'fault'>): Advice {
+  return adviceOn(advice, fault);
 }
 
 /** Every kind of fault that has advice. */

@@ -1,18 +1,10 @@
-import type { Statement } from '../../platform/index.ts';
-
-export interface BreachRow {
-  readonly org_id: string;
-  readonly invariant: string;
-  readonly what: string;
-  readonly expected: string;
-  readonly found: string;
-}
+import type { Scope, Statement } from '../../platform/index.ts';
 
 /**
  * M1–M3 over all organisations; or, `seen`, over what the caller sees: the tenant that the transaction has entered. At
  * most `limit` rows.
  */
-export function checkBooksStatement(scope: 'all' | 'seen', limit: number): Statement {
+export function checkBooksStatement(scope: Scope, limit: number): Statement {
   const seen = scope === 'seen' ? 'seen_' : '';
   return {
     text: `select org_id, invariant, what, expected, found from netra.check_${seen}books()
@@ -24,7 +16,7 @@ export function checkBooksStatement(scope: 'all' | 'seen', limit: number): State
 }
 
 /** The chains of the wallets; scope as above. */
-export function checkChainStatement(scope: 'all' | 'seen', limit: number): Statement {
+export function checkChainStatement(scope: Scope, limit: number): Statement {
   const check = scope === 'seen' ? 'check_seen_chain' : 'check_chain';
   return {
     text: `select org_id, invariant, what, expected, found from netra.${check}() order by 1, 3 limit $1`,
@@ -32,23 +24,8 @@ export function checkChainStatement(scope: 'all' | 'seen', limit: number): State
   };
 }
 
-export function enterOrgStatement(org_id: string): Statement {
-  return { text: 'select netra.enter_org($1)', values: [org_id] };
-}
-
 export function hasOrgStatement(org_id: string): Statement {
   return { text: 'select from netra.org where org_id = $1', values: [org_id] };
-}
-
-export interface FaultRow {
-  readonly invariant: string;
-  readonly fault: string;
-  readonly place: string;
-  readonly key: Readonly<Record<string, unknown>>;
-  readonly since: Date | null;
-  readonly expected: string;
-  readonly found: string;
-  readonly of: bigint;
 }
 
 /** Rows at fault in the books of the organisation that the transaction has entered; the first `limit` of each kind. */

@@ -8,10 +8,10 @@ import {
   toCredits,
   type DatedPlan,
 } from '../../plans/index.ts';
-import type { AdminCommand } from '../admin.ts';
 import { commonOptions } from '../options.ts';
+import { bookCommand } from './book-command.ts';
 import { describeDifferences, editorName, momentOf, readEditorFile } from './editor.ts';
-import { printAnswer, wrongUsage } from './print.ts';
+import { printAnswer } from './print.ts';
 import { withHouse } from './with-house.ts';
 
 const options = {
@@ -26,24 +26,19 @@ type Values = ReturnType<typeof parse>['values'];
 const parse = (args: readonly string[]) => parseArgs({ args: [...args], allowPositionals: true, options });
 
 /** `admin plan`: what is sold. An import adds dated rows; periods that run keep their terms. */
-export const plan: AdminCommand = {
+export const plan = bookCommand({
   usage: [
     'plan list [--json] [--data DIR]',
     'plan show PLAN [--json] [--data DIR]',
     'plan import FILE [--dry-run] [--by NAME] [--json] [--data DIR]',
     'plan retire PLAN [--from TIME] [--by NAME] [--json] [--data DIR]',
   ],
-  async run(args) {
-    const { values, positionals } = parse(args);
-    const [verb, name, ...more] = positionals;
-    if (more.length > 0) throw wrongUsage(plan);
-    if (verb === 'list' && name === undefined) return list(values);
-    if (verb === 'show' && name !== undefined) return show(values, name);
-    if (verb === 'import' && name !== undefined) return importFile(values, name);
-    if (verb === 'retire' && name !== undefined) return retire(values, name);
-    throw wrongUsage(plan);
-  },
-};
+  parse,
+  list,
+  show,
+  importFile,
+  retire,
+});
 
 /** A plan as a file has it, so that what is shown can be edited and imported. */
 function asFile({ plan_id, credits_micro, ...terms }: DatedPlan) {

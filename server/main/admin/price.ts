@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { currentPrices, importPrices, listModelPrices, retirePrices, showPrices } from '../../billing/index.ts';
-import type { AdminCommand } from '../admin.ts';
 import { commonOptions } from '../options.ts';
+import { bookCommand } from './book-command.ts';
 import { describeDifferences, editorName, momentOf, readEditorFile } from './editor.ts';
-import { printAnswer, wrongUsage } from './print.ts';
+import { printAnswer } from './print.ts';
 import { withHouse } from './with-house.ts';
 
 const options = {
@@ -19,24 +19,19 @@ type Values = ReturnType<typeof parse>['values'];
 const parse = (args: readonly string[]) => parseArgs({ args: [...args], allowPositionals: true, options });
 
 /** `admin price`: what model tokens cost. An import stands over the published prices, now or from its day on. */
-export const price: AdminCommand = {
+export const price = bookCommand({
   usage: [
     'price list [--provider P] [--json] [--data DIR]',
     'price show MODEL [--json] [--data DIR]',
     'price import FILE.csv|FILE.json [--dry-run] [--by NAME] [--json] [--data DIR]',
     'price retire PROVIDER/MODEL [--from TIME] [--by NAME] [--json] [--data DIR]',
   ],
-  async run(args) {
-    const { values, positionals } = parse(args);
-    const [verb, name, ...more] = positionals;
-    if (more.length > 0) throw wrongUsage(price);
-    if (verb === 'list' && name === undefined) return list(values);
-    if (verb === 'show' && name !== undefined) return show(values, name);
-    if (verb === 'import' && name !== undefined) return importFile(values, name);
-    if (verb === 'retire' && name !== undefined) return retire(values, name);
-    throw wrongUsage(price);
-  },
-};
+  parse,
+  list,
+  show,
+  importFile,
+  retire,
+});
 
 async function list(values: Values): Promise<number> {
   const prices = await withHouse(values, async ({ platform }) =>

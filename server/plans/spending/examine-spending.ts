@@ -1,14 +1,9 @@
-import type { Fault, Platform } from '../../platform/index.ts';
+import { adviceOn, examinationLimits, type Advice, type Fault, type Platform } from '../../platform/index.ts';
 import { checkSpendingStatement, type SpendingFaultRow } from './sql/spending.ts';
-
-/** Rows of one kind that are told; `of` says how many there are. */
-const max_rows = 5;
-/** One statement counts a period's transfers of every organisation that has a cap. */
-const statement_timeout_ms = 15 * 60_000;
 
 const again =
   'Take the caps off and set them again (`PUT /v1/spending/caps`, each null first): the first one counts anew.';
-const advice: Readonly<Record<string, Pick<Fault, 'means' | 'mend'>>> = {
+const advice: Readonly<Record<string, Advice>> = {
   spending_altered: {
     means:
       'A counter of what is spent or held in a period is not what the transfers say: it was written by hand, and the caps are held against it.',
@@ -29,6 +24,7 @@ export async function examineSpending({
   platform: Pick<Platform, 'postgres'>;
   input: { readonly org_id?: string | undefined };
 }): Promise<readonly Fault[]> {
+  const { statement_timeout_ms, rows: max_rows } = examinationLimits;
   const rows = await platform.postgres.inSnapshot(statement_timeout_ms, (tx) =>
     tx.rows<SpendingFaultRow>(checkSpendingStatement(org_id, max_rows)),
   );
@@ -41,7 +37,7 @@ export async function examineSpending({
     expected,
     found,
     of: Number(of),
-    ...(advice[fault] ?? { means: 'A kind of fault that this release has no advice for.', mend: 'Report it.' }),
+    ...adviceOn(advice, fault),
   }));
 }
 

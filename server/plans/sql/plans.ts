@@ -1,4 +1,5 @@
 import type { Statement } from '../../platform/index.ts';
+import type { DatedPlan } from './plan-book.ts';
 
 /** What the plan allows the organisation in its current period; null = no limit. */
 export interface PlanTerms {
@@ -78,18 +79,18 @@ export function planThatLiftsStatement(limit: string, need: bigint | null, name:
 }
 
 /** A plan as it is on sale now. */
-export interface PlanRow {
-  readonly plan_id: string;
-  /** Exact decimal. */
-  readonly price_usd: string;
-  readonly credits_micro: bigint;
-  readonly runs_month: number | null;
-  readonly seconds_run: number;
-  readonly concurrent_runs: number;
-  readonly requests_hour: number | null;
-  readonly agents: readonly string[];
-  readonly features: readonly string[];
-}
+export type PlanRow = Pick<
+  DatedPlan,
+  | 'plan_id'
+  | 'price_usd'
+  | 'credits_micro'
+  | 'runs_month'
+  | 'seconds_run'
+  | 'concurrent_runs'
+  | 'requests_hour'
+  | 'agents'
+  | 'features'
+>;
 
 export function listPlansStatement(): Statement {
   return {

@@ -1,4 +1,4 @@
-import type { Statement } from '../../platform/index.ts';
+import type { Scope, Statement } from '../../platform/index.ts';
 
 /** Rows of `netra.check_run_log`: one a breach. */
 export interface BreachRow {
@@ -8,13 +8,9 @@ export interface BreachRow {
 }
 
 /** R1 and R2 over all runs; or, `seen`, over those of the tenant that the transaction has entered. */
-export function checkRunLogStatement(stale_ms: number, scope: 'all' | 'seen'): Statement {
+export function checkRunLogStatement(stale_ms: number, scope: Scope): Statement {
   const check = scope === 'seen' ? 'check_seen_run_log' : 'check_run_log';
   return { text: `select org_id, run_id, breach from netra.${check}($1) order by 1, 2, 3`, values: [stale_ms] };
-}
-
-export function enterOrgStatement(org_id: string): Statement {
-  return { text: 'select netra.enter_org($1)', values: [org_id] };
 }
 
 export interface LogFaultRow {

@@ -76,6 +76,13 @@ test('a refusal is a problem document with a stable code, whatever was wrong', a
   }
 });
 
+test('where no body is asked for, an empty one that is called JSON is none; where one is, it is missed', async () => {
+  const empty = await post(`/v1/runs/${randomUUID()}/cancel`, '');
+  expect((await problemOf(empty)).code).toBe('not_found');
+  const missed = await post('/v1/threads', '', { 'idempotency-key': randomUUID() });
+  expect((await problemOf(missed)).code).toBe('invalid_request');
+});
+
 test('a member that no schema names is refused by its name, in a body and in a query, and nothing is done', async () => {
   const misspelt = await problemOf(
     await ask('/v1/billing/profile', {

@@ -1,18 +1,10 @@
-import type { Statement } from '../../../platform/index.ts';
-
-export interface InvoiceBreachRow {
-  readonly org_id: string;
-  readonly invariant: 'M5';
-  readonly what: string;
-  readonly expected: string;
-  readonly found: string;
-}
+import type { Scope, Statement } from '../../../platform/index.ts';
 
 /**
  * M5 over all organisations, the series of numbers included; or, `seen`, over what the caller sees: the tenant that the
  * transaction has entered. At most `limit` rows.
  */
-export function checkBillingStatement(scope: 'all' | 'seen', limit: number): Statement {
+export function checkBillingStatement(scope: Scope, limit: number): Statement {
   const seen = scope === 'seen' ? 'seen_' : '';
   return {
     text: `select org_id, invariant, what, expected, found from netra.check_${seen}invoices()
@@ -29,21 +21,6 @@ export function checkInvoicesStatement(): Statement {
     text: 'select org_id, invariant, what, expected, found from netra.check_invoices() order by 1, 3',
     values: [],
   };
-}
-
-export function enterOrgStatement(org_id: string): Statement {
-  return { text: 'select netra.enter_org($1)', values: [org_id] };
-}
-
-export interface InvoiceFaultRow {
-  readonly invariant: string;
-  readonly fault: string;
-  readonly place: string;
-  readonly key: Readonly<Record<string, unknown>>;
-  readonly since: Date | null;
-  readonly expected: string;
-  readonly found: string;
-  readonly of: bigint;
 }
 
 /** Rows at fault in the documents and payments of the organisation that the transaction has entered; `limit` of each kind. */

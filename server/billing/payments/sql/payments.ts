@@ -159,14 +159,6 @@ export function invoiceToPayStatement(org_id: string, invoice_id: string, provid
   };
 }
 
-export interface PaymentBreach {
-  readonly org_id: string;
-  readonly invariant: string;
-  readonly what: string;
-  readonly expected: string;
-  readonly found: string;
-}
-
 export function checkPaymentsStatement(): Statement {
   return { text: 'select org_id, invariant, what, expected, found from netra.check_payments()', values: [] };
 }
