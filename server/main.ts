@@ -20,6 +20,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   stores: () => import('./main/stores.ts'),
 };
 
+// `… | head`: whoever reads has enough, and what is left needs no telling.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const [name = '', ...args] = process.argv.slice(2);
 try {
   const load = commands[name];

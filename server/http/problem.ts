@@ -26,7 +26,8 @@ export function toNetraError(error: unknown): NetraError {
     const fields = error.validation.flatMap((issue) =>
       pathsOf(issue).map((path) => ({ in: where, path, problem: issue.keyword })),
     );
-    return new NetraError('invalid_request', `The ${where} does not match the schema; see fields.`, { fields });
+    const part = partNames[where] ?? where;
+    return new NetraError('invalid_request', `The ${part} does not match the schema; see fields.`, { fields });
   }
   const code = codeOf(error);
   const known = code === undefined ? undefined : frameworkCodes[code];
@@ -43,6 +44,9 @@ export function toNetraError(error: unknown): NetraError {
     },
   );
 }
+
+/** What people call the parts of a request. */
+const partNames: Readonly<Record<string, string>> = { params: 'path', querystring: 'query' };
 
 /** A plain word: what a caller chose may be repeated only if it can mean nothing to whoever shows it. */
 const plainName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
