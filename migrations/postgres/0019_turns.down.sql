@@ -166,7 +166,8 @@ begin
 end
 $$;
 
-create or replace function netra.claim_runs(p_node text, p_limit int, p_lease_ms int) returns setof netra.claimed_run
+drop function netra.claim_runs(text, int, int, uuid[]);
+create function netra.claim_runs(p_node text, p_limit int, p_lease_ms int) returns setof netra.claimed_run
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   return query
@@ -192,6 +193,11 @@ begin
 end
 $$;
 
+grant create on schema netra to netra_system;
+alter function netra.claim_runs(text, int, int) owner to netra_system;
+revoke create on schema netra from netra_system;
+revoke execute on function netra.claim_runs(text, int, int) from public;
+grant execute on function netra.claim_runs(text, int, int) to netra_app;
 grant execute on function netra.check_limits(uuid, text, netra.plan_terms), netra.admit_runs(jsonb),
   netra.admit_run(uuid, text, text, uuid, uuid, boolean, uuid, uuid, text, text, jsonb, bigint, text, text, text, int,
     uuid) to netra_app;

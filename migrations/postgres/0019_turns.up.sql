@@ -52,14 +52,17 @@ create trigger run_takes_turn before insert on netra.run
 create trigger run_takes_turn_again before update of state on netra.run
   for each row when (new.state = 'queued' and old.state not in ('queued', 'running')) execute function netra.take_turn();
 
--- As before, in the order of turns.
-create or replace function netra.claim_runs(p_node text, p_limit int, p_lease_ms int) returns setof netra.claimed_run
+-- As before, in the order of turns. p_held: what the caller works on and is late to renew, which is no reason to take it
+-- from itself.
+drop function netra.claim_runs(text, int, int);
+create function netra.claim_runs(p_node text, p_limit int, p_lease_ms int, p_held uuid[] default '{}')
+  returns setof netra.claimed_run
   language plpgsql security definer set search_path = pg_catalog as $$
 begin
   return query
     with expired as (
       select r.org_id, r.run_id from netra.run r
-      where r.state = 'running' and r.lease_until < now()
+      where r.state = 'running' and r.lease_until < now() and r.run_id <> all (p_held)
       order by r.run_id limit p_limit for no key update skip locked
     ), queued as (
       select r.org_id, r.run_id from netra.run r
@@ -553,6 +556,7 @@ begin
   grant create on schema netra to netra_log, netra_system;
   alter function netra.next_turn(uuid, smallint) owner to netra_system;
   alter function netra.let_next(uuid, uuid) owner to netra_system;
+  alter function netra.claim_runs(text, int, int, uuid[]) owner to netra_system;
   alter function netra.due_runs(int) owner to netra_system;
   alter function netra.let_stuck_runs(int) owner to netra_system;
   alter function netra.move_run(uuid, uuid, text, timestamptz) owner to netra_log;
@@ -560,6 +564,7 @@ begin
   revoke create on schema netra from netra_log, netra_system;
   foreach v_function in array array[
     'netra.next_turn(uuid, smallint)', 'netra.let_next(uuid, uuid)', 'netra.due_runs(int)', 'netra.let_stuck_runs(int)',
+    'netra.claim_runs(text, int, int, uuid[])',
     'netra.move_run(uuid, uuid, text, timestamptz)', 'netra.note_begun(uuid, uuid, uuid, uuid, bigint)',
     'netra.busy_run(uuid, uuid)', 'netra.in_use(uuid, uuid)', 'netra.interrupt_thread(uuid, uuid, text)',
     'netra.make_way(uuid, uuid, text, text)', 'netra.check_later(uuid, netra.plan_terms)', 'netra.runs_at_once(uuid)',

@@ -21,18 +21,23 @@ export function isRetryableModelError(error: unknown): boolean {
   if (error instanceof ModelFailure) return error.retryable;
   if (APICallError.isInstance(error)) {
     const { statusCode } = error;
-    return statusCode === undefined ? error.isRetryable : statusCode >= 500 || passing4xx.has(statusCode);
+    if (statusCode === undefined) return error.isRetryable;
+    // A status of success: the answer began, and could not be read to its end.
+    return statusCode < 400 || statusCode >= 500 || passing4xx.has(statusCode);
   }
   if (error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed')) return true;
   return error instanceof Error && 'code' in error && brokenSocket.test(String(error.code));
 }
+
+const unreadable = 'its answer could not be read';
 
 /** What may be shown of a model's failure: never the request, the address or the provider's own text. */
 export function describeModelError(error: unknown): string {
   if (error instanceof ModelFailure) return error.message;
   if (APICallError.isInstance(error)) {
     const { statusCode } = error;
-    return statusCode === undefined ? 'the model could not be reached' : `the model answered with status ${statusCode}`;
+    if (statusCode === undefined) return 'the model could not be reached';
+    return statusCode < 400 ? `the model answered, and ${unreadable}` : `the model answered with status ${statusCode}`;
   }
-  return 'the model could not be reached, or its answer could not be read';
+  return `the model could not be reached, or ${unreadable}`;
 }

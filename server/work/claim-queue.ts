@@ -21,13 +21,16 @@ const batch = 32;
 /** Claims runs while there is room: expired leases first, then by priority. */
 export function claimQueue({
   platform,
-  caughtUp,
+  held,
   room,
   take,
 }: {
   readonly platform: Platform;
-  /** Resolves when this node's own leases are renewed, if it was late with that. */
-  readonly caughtUp: () => Promise<void>;
+  /**
+   * Runs that this node works on. A node alone that stood still for longer than a lease would else find them among those
+   * that nobody renews, and take them from itself.
+   */
+  readonly held: () => readonly string[];
   readonly room: () => number;
   readonly take: (claim: Claim) => void;
 }): ClaimQueue {
@@ -43,8 +46,7 @@ export function claimQueue({
       return;
     }
     const { postgres, config, node_id } = platform;
-    await caughtUp();
-    const claims = await postgres.call<Claim>(claimRuns(node_id, limit, config.lease_ms));
+    const claims = await postgres.call<Claim>(claimRuns(node_id, limit, config.lease_ms, held()));
     backlog = claims.length === limit;
     for (const claim of claims) take(claim);
   };

@@ -75,11 +75,10 @@ class RunWorker implements Worker {
     const { platform } = this.#options;
     this.#open = true;
     nodeOf(platform).worker = this;
-    const heartbeat = keepHeartbeat({ platform, runs: this.#runs });
-    this.#heartbeat = heartbeat;
+    this.#heartbeat = keepHeartbeat({ platform, runs: this.#runs });
     this.#queue = claimQueue({
       platform,
-      caughtUp: () => heartbeat.caughtUp(),
+      held: () => [...this.#runs.values()].filter((run) => !run.told).map(({ claim }) => claim.run_id),
       room: () => this.#room,
       take: (claim) => this.#begin(claim),
     });

@@ -8,11 +8,6 @@ import { heartbeatRuns, type HeartbeatRow } from './sql/lease.ts';
 const page = 1_000;
 
 export interface Heartbeat {
-  /**
-   * Resolves at once, or, where this node stood still for half a lease, when it has tried to renew what it holds: alone,
-   * it would else find its own runs among those that nobody renews, and take them from itself.
-   */
-  caughtUp(): Promise<void>;
   stop(): void;
 }
 
@@ -32,7 +27,6 @@ class Beating implements Heartbeat {
   readonly #runs: ReadonlyMap<string, HeldRun>;
   readonly #pause_ms: number;
   #renewed_at = performance.now();
-  #beat: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -41,11 +35,6 @@ class Beating implements Heartbeat {
     this.#runs = runs;
     this.#pause_ms = platform.config.lease_ms / 3;
     this.#schedule();
-  }
-
-  caughtUp(): Promise<void> {
-    const behind = performance.now() - this.#renewed_at > this.#platform.config.lease_ms / 2;
-    return behind ? this.#beatOnce() : Promise.resolve();
   }
 
   stop(): void {
@@ -59,17 +48,10 @@ class Beating implements Heartbeat {
       const late_ms = Math.round(performance.now() - due_at);
       // What blocks the event loop blocks sockets and probes too: whoever runs this wants to know.
       if (late_ms > this.#pause_ms) this.#platform.log.warn({ late_ms, runs: this.#runs.size }, 'node stood still');
-      void this.#beatOnce().then(() => {
+      void this.#renewAll().then(() => {
         if (!this.#stopped) this.#schedule();
       });
     }, this.#pause_ms);
-  }
-
-  #beatOnce(): Promise<void> {
-    this.#beat ??= this.#renewAll().finally(() => {
-      this.#beat = null;
-    });
-    return this.#beat;
   }
 
   async #renewAll(): Promise<void> {

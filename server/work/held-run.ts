@@ -45,6 +45,11 @@ export class HeldRun {
     return standing === 'open';
   }
 
+  /** True once it was told to stop, for whatever reason. */
+  get told(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** Asks the run to leave between two steps: nothing that has begun is broken off, or paid twice. */
   leave(): void {
     this.#leaving.abort(new NetraError('draining', 'This node is going away'));

@@ -6,12 +6,12 @@ function columns(leases: readonly Lease[]): string[] {
   return [list((lease) => lease.org_id), list((lease) => lease.run_id), list((lease) => lease.lease_token)];
 }
 
-/** Rows have the columns of `Claim`. */
-export function claimRuns(node_id: string, limit: number, lease_ms: number): Statement {
+/** Rows have the columns of `Claim`. Expired leases on `held` are left alone. */
+export function claimRuns(node_id: string, limit: number, lease_ms: number, held: readonly string[]): Statement {
   return {
     name: 'work.claim_runs',
-    text: 'select * from netra.claim_runs($1, $2, $3)',
-    values: [node_id, limit, lease_ms],
+    text: 'select * from netra.claim_runs($1, $2, $3, $4)',
+    values: [node_id, limit, lease_ms, `{${held.join(',')}}`],
   };
 }
 

@@ -204,7 +204,7 @@ test('R2: a step of many lease times keeps its lease, and nobody else takes the 
   expect(patient?.said).toMatchObject([{ type: 'working' }, { type: 'run', attempt: 1 }, { type: 'completed' }]);
 }, 60_000);
 
-// Planted bug: a claim that does not ask first whether this node's own leases are renewed (attempt 2, taken from itself).
+// Planted bug: a claim that takes what this node itself holds (attempt 2, taken from itself).
 test('R2: a node whose event loop stood still for many leases keeps its run when nobody else is there', async () => {
   const run = await queueRun();
   // Often, since what would take the run and what renews it begin at the same moment.
