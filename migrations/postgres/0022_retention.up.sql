@@ -32,7 +32,8 @@ create table netra.event_retention (
 create index event_retention_due on netra.event_retention (looked_at);
 alter table netra.event_retention enable row level security;
 alter table netra.event_retention force row level security;
-create policy tenant on netra.event_retention for select to netra_app using (org_id = netra.current_org());
+create policy tenant on netra.event_retention to netra_app
+  using (org_id = netra.current_org()) with check (org_id = netra.current_org());
 create policy system on netra.event_retention to netra_system using (true) with check (true);
 grant select on netra.event_retention to netra_app;
 grant select, insert, update on netra.event_retention to netra_system;
