@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { eventually, suite, withOwner } from '@netra/testkit';
 import { beforeAll, expect, test } from 'vitest';
 import { admitRun, executeRun } from '../../../server/agents/index.ts';
+import { grantCredits } from '../../../server/ledger/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
 import { readRun } from '../../../server/runs/index.ts';
 import { createWorker, type Worker } from '../../../server/work/index.ts';
@@ -134,6 +135,11 @@ test('on a full node who asks again and again does not overtake who waits: place
   await emptyQueue();
   const [many, one] = [await node.newOrg('free'), await node.newOrg('free')];
   await owner(`update netra.subscription set plan_id = 'crowd' where org_id = $1`, [orgOf(many)]);
+  // As many runs as the machine is fast to ask for.
+  await grantCredits({
+    ctx: many,
+    input: { amount_micro: 100_000_000_000n, source: 'promotion', reason: 'flood', key: 'flood' },
+  });
   const worker = workerOf(2);
   worker.start();
   const work = { steps: 2, step_ms: 20 };
