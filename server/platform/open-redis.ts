@@ -34,10 +34,13 @@ async function connect(url: string, log: Log): Promise<IoRedis> {
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000),
   });
   let told = false;
-  client.on('error', (error: NodeJS.ErrnoException) => {
-    if (!told) log.warn({ reason: error.code ?? error.name }, 'redis cannot be reached; serving without it');
+  const tell = (reason: string): void => {
+    if (!told) log.warn({ reason }, 'redis cannot be reached; serving without it');
     told = true;
-  });
+  };
+  client.on('error', (error: NodeJS.ErrnoException) => tell(error.code ?? error.name));
+  // A connection that was closed in order, as a proxy before a dead server does, is no error to the client.
+  client.on('reconnecting', () => tell('closed'));
   client.on('ready', () => {
     if (told) log.info('redis is back');
     told = false;
