@@ -3,7 +3,7 @@
  * and are noisy: read the ratio. Nothing here fails on a figure.
  */
 import { parseArgs } from 'node:util';
-import { printTable, type Row } from './print-table.ts';
+import { describeRow, printTable, type Row } from './print-table.ts';
 import { sections } from './sections.ts';
 import { full, short } from './sizes.ts';
 import { startHouse } from './start-house.ts';
@@ -22,15 +22,16 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const house = await startHouse();
+const rows: Row[] = [];
 try {
-  const rows: Row[] = [];
   for (const name of names) {
     for await (const row of sections[name]?.(house, values.short ? short : full) ?? []) {
       rows.push(row);
-      process.stderr.write(`measured: ${row.name}\n`);
+      process.stderr.write(`measured: ${describeRow(row)}\n`);
     }
   }
-  process.stdout.write(values.json ? `${JSON.stringify({ type: 'bench', rows })}\n` : printTable(rows));
 } finally {
+  // Also where a later one failed: what was measured took minutes.
+  process.stdout.write(values.json ? `${JSON.stringify({ type: 'bench', rows })}\n` : printTable(rows));
   await house.close();
 }

@@ -32,6 +32,11 @@ export function printTable(rows: readonly Row[]): string {
   return `${[header, ...cells].map(line).join('\n')}\n`;
 }
 
+/** One row, as soon as it is there. */
+export function describeRow({ name, unit, ours, ratio }: Row): string {
+  return `${name}: ${figure(ours)} ${unit}${ratio === undefined ? '' : `, ratio ${ratio.toFixed(2)}`}`;
+}
+
 function figure(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1);
 }

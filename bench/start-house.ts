@@ -13,6 +13,8 @@ export interface BenchHouse {
   readonly clickhouse_url: string;
   /** A new organisation on the enterprise plan, and a token of its owner. */
   signUp(): Promise<Session>;
+  /** Such a user, who is the same for the same number: an address may sign up 300 times in five minutes. */
+  user(number: number): Promise<Session>;
   close(): Promise<void>;
 }
 
@@ -50,7 +52,9 @@ export async function serveHouse({
     NETRA_LOG_LEVEL: 'warn',
   };
   const { url, ws, pid, stop } = await startServer({ env });
-  return { url, ws, pid, env, postgres_url, clickhouse_url, signUp: () => signUp(url), close: stop };
+  const users: Promise<Session>[] = [];
+  const user = (number: number): Promise<Session> => (users[number] ??= signUp(url));
+  return { url, ws, pid, env, postgres_url, clickhouse_url, signUp: () => signUp(url), user, close: stop };
 }
 
 async function signUp(url: string): Promise<Session> {
