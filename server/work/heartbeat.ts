@@ -59,6 +59,7 @@ class Beating implements Heartbeat {
     const lapsed = (): boolean => performance.now() - this.#renewed_at > config.lease_ms;
     for (;;) {
       const last = lapsed();
+      const began = performance.now();
       try {
         const held = [...this.#runs.values()].filter((run) => run.writable);
         for (let from = 0; from < held.length; from += page) await renew(this.#platform, held.slice(from, from + page));
@@ -66,10 +67,12 @@ class Beating implements Heartbeat {
         return;
       } catch (error) {
         log.warn({ err: error, runs: this.#runs.size }, 'leases not renewed');
-        // Only a try that began after the lease was over says that it is lost: an earlier one may have failed because
-        // this process slept, and the database may still hold the lease for us.
-        if (last) for (const run of this.#runs.values()) run.abort(taken());
-        if (last || !lapsed()) return;
+        // Only a try that began after the lease was over says that it is lost, and only if this process was awake to hear
+        // the answer: it waits for one as long as a lease. Else the database may still hold the lease for us.
+        const slept = performance.now() - began > config.lease_ms * 1.5;
+        const lost = last && !slept;
+        if (lost) for (const run of this.#runs.values()) run.abort(taken());
+        if (lost || !lapsed()) return;
       }
     }
   }

@@ -204,17 +204,6 @@ test('R2: a step of many lease times keeps its lease, and nobody else takes the 
   expect(patient?.said).toMatchObject([{ type: 'working' }, { type: 'run', attempt: 1 }, { type: 'completed' }]);
 }, 60_000);
 
-// Planted bug: a claim that takes what this node itself holds (attempt 2, taken from itself).
-test('R2: a node whose event loop stood still for many leases keeps its run when nobody else is there', async () => {
-  const run = await queueRun();
-  // Often, since what would take the run and what renews it begin at the same moment.
-  const alone = startWorker({ steps: 10, step_ms: 700, manner: 'block', lease_ms: 300 });
-  await ended(run);
-  await eventually('it says so', () => alone.said.length === 3);
-  expect(alone.said).toMatchObject([{ type: 'working' }, { type: 'run', attempt: 1 }, { type: 'completed' }]);
-  expect(await spentOf(run)).toEqual([{ state: 'settled', spent: '10000000' }]);
-}, 60_000);
-
 // Planted bugs: those of the sleeper above.
 test('R1 R2: a node whose event loop stood still loses its run to another, is fenced, and charges nothing more', async () => {
   const run = await queueRun();
