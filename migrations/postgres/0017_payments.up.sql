@@ -515,7 +515,8 @@ create function netra.keep_payment_customer(p_org uuid, p_provider text, p_custo
 begin
   perform netra.enter_org(p_org);
   insert into netra.payment_customer (org_id, provider, customer_ref) values (p_org, p_provider, p_customer)
-  on conflict (org_id, provider) do nothing;
+  -- Of either unique key: two who ask at once are told the same customer, and whichever index sees it first speaks.
+  on conflict do nothing;
   return (select c.customer_ref from netra.payment_customer c where c.org_id = p_org and c.provider = p_provider);
 end
 $$;

@@ -35,7 +35,9 @@ export class HeldRun {
     this.claim = options.claim;
     const { deadline_in_ms, cancel_requested_by } = options.claim;
     if (cancel_requested_by !== null) this.abort(new RunCancelled(cancel_requested_by));
-    if (deadline_in_ms !== null) this.#after(deadline_in_ms, () => this.abort(outOfTime()));
+    // Over already: told before it begins, a timer would let it do a step first.
+    if (deadline_in_ms !== null && deadline_in_ms <= 0) this.abort(outOfTime());
+    else if (deadline_in_ms !== null) this.#after(deadline_in_ms, () => this.abort(outOfTime()));
     this.done = this.#work();
   }
 
