@@ -3,7 +3,7 @@ import type { Platform } from '../platform/index.ts';
 import { nodeOf, RunCancelled, type Claim, type LocalWorker, type Seat } from '../runs/index.ts';
 import { claimQueue, type ClaimQueue } from './claim-queue.ts';
 import { HeldRun } from './held-run.ts';
-import { keepHeartbeat, type Heartbeat } from './heartbeat.ts';
+import { keepHeartbeat } from './heartbeat.ts';
 import { countWork, type WorkCounts } from './work-counts.ts';
 
 export interface WorkerOptions {
@@ -54,7 +54,7 @@ class RunWorker implements Worker {
   #reserved = 0;
   #open = false;
   #queue: ClaimQueue | null = null;
-  #heartbeat: Heartbeat | null = null;
+  #stopHeartbeat: () => void = () => undefined;
   #empty: (() => void) | null = null;
 
   constructor(options: WorkerOptions) {
@@ -75,7 +75,7 @@ class RunWorker implements Worker {
     const { platform } = this.#options;
     this.#open = true;
     nodeOf(platform).worker = this;
-    this.#heartbeat = keepHeartbeat({ platform, runs: this.#runs });
+    this.#stopHeartbeat = keepHeartbeat({ platform, runs: this.#runs });
     this.#queue = claimQueue({
       platform,
       held: () => [...this.#runs.values()].filter((run) => !run.told).map(({ claim }) => claim.run_id),
@@ -133,7 +133,7 @@ class RunWorker implements Worker {
     for (const run of this.#runs.values()) run.abort(new NetraError('draining', 'This node is going away'));
     await this.#whenEmpty(handOver_ms);
     await Promise.all([...this.#runs.values()].map((run) => run.giveBack({ given_back: true })));
-    this.#heartbeat?.stop();
+    this.#stopHeartbeat();
   }
 
   stop(): Promise<void> {

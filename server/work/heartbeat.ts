@@ -7,22 +7,19 @@ import { heartbeatRuns, type HeartbeatRow } from './sql/lease.ts';
 /** Leases renewed by one statement; a node with more sends several. */
 const page = 1_000;
 
-export interface Heartbeat {
-  stop(): void;
-}
-
 /**
  * Renews the leases of all held runs three times a lease, whatever their tools do (W2). A run that the database no
- * longer gives us, or whose lease nobody could renew for its whole length, is aborted as `fenced`.
+ * longer gives us, or whose lease nobody could renew for its whole length, is aborted as `fenced`. Returns what stops it.
  */
 export function keepHeartbeat(options: {
   readonly platform: Platform;
   readonly runs: ReadonlyMap<string, HeldRun>;
-}): Heartbeat {
-  return new Beating(options.platform, options.runs);
+}): () => void {
+  const beating = new Beating(options.platform, options.runs);
+  return () => beating.stop();
 }
 
-class Beating implements Heartbeat {
+class Beating {
   readonly #platform: Platform;
   readonly #runs: ReadonlyMap<string, HeldRun>;
   readonly #pause_ms: number;

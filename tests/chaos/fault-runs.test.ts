@@ -78,6 +78,7 @@ async function strikeOnce(kind: FaultKind, random: () => number): Promise<void> 
 /** A run that does not end is what this is about: better told than waited for. */
 async function stuck(runs: Promise<unknown>): Promise<never> {
   const over = new AbortController();
+  // Its failure is told by whoever races this with it.
   void runs.catch(() => undefined).finally(() => over.abort());
   await sleep(150_000, undefined, { signal: over.signal });
   throw new Error(`not all runs have ended: ${JSON.stringify(await stage.rows(open))}`);

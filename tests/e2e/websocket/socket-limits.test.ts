@@ -244,7 +244,7 @@ describe('the rest, on two nodes in this process', () => {
       const onState = (state: string): unknown => states.set(index, state);
       const backoff = { first_ms: 50, max_ms: 1_000 };
       const client = createClient({ url: surface.url, token: account.token, WebSocket: Kept, backoff, onState });
-      // Something to come back for.
+      // Something to come back for; closing the client ends it.
       void client
         .follow(run ?? '')
         .finished(() => undefined)
