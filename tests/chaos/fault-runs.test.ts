@@ -14,7 +14,7 @@ import type { EventFrame } from '@netra/contract';
 import { eventually, heavy, runServerCommand, seededRandom, suite } from '@netra/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kinds, type FaultKind } from './fault-kinds.ts';
-import { openStage, type Stage } from './fault-stage.ts';
+import { isGone, openStage, type Stage, type StagedNode } from './fault-stage.ts';
 
 const { length, seed } = heavy();
 const seeds = length === 'full' ? Array.from({ length: 8 }, (_, place) => seed + place) : [seed];
@@ -35,12 +35,18 @@ interface Followed {
   readonly spent_micro: bigint;
 }
 
-async function follow(client: Client, ask: { agent: string; input: unknown }, seen: () => void): Promise<Followed> {
+interface Counted {
+  accepted: number;
+  seen: number;
+}
+
+async function follow(client: Client, ask: { agent: string; input: unknown }, counted: Counted): Promise<Followed> {
   const handle = await client.run(ask);
+  counted.accepted += 1;
   const events: EventFrame[] = [];
   const last = await handle.finished((event) => {
     events.push(event);
-    seen();
+    counted.seen += 1;
   });
   expect(last.type, JSON.stringify(last.data)).toBe('agent_completed');
   return { run: handle.run, events, spent_micro: BigInt(last.data.credits.spent_micro) };
@@ -54,19 +60,19 @@ async function balance(): Promise<bigint> {
 
 async function strikeOnce(kind: FaultKind, random: () => number): Promise<void> {
   const before_micro = await balance();
-  let seen = 0;
+  const counted = { accepted: 0, seen: 0 };
   const asks = [
     ...Array.from({ length: rehearsals }, () => ({ agent: 'rehearsal', input })),
     { agent: 'triage', input: 'What do we spend?' },
   ];
-  const runs = Promise.all(
-    stage.clients.flatMap((client) => asks.map((ask) => follow(client, ask, () => (seen += 1)))),
-  );
+  const asked = stage.clients.flatMap((client) => asks.map((ask) => follow(client, ask, counted)));
+  const runs = Promise.all(asked);
   // Waited for below; if the fault itself fails, that is what there is to tell.
   runs.catch(() => undefined);
-  // In the first half of the work, so that there is some left for the fault to fall into.
+  // In the first half of the work, so that there is some left for the fault to fall into; and not before all were
+  // accepted, for an ask that meets a store that is gone is refused, as it should be.
   const moment = 1 + Math.floor((random() * eventsOfRehearsal * rehearsals * stage.clients.length) / 2);
-  while (seen < moment) await Promise.race([sleep(2), runs]);
+  while (counted.seen < moment || counted.accepted < asked.length) await Promise.race([sleep(2), runs]);
   const proofs = await kind.strike(stage, random);
   const followed = await Promise.race([runs, stuck(runs)]);
   for (const { what, holds } of proofs) await eventually(`landed: ${what}`, holds);
@@ -90,6 +96,11 @@ async function calm(): Promise<void> {
   await eventually('all runs to end', async () => (await stage.rows(open)).length === 0, { deadline_ms: 30_000 });
 }
 
+/** What a node said last, and whether it is still there. */
+function tell({ name, pid, log }: StagedNode): string {
+  return `${name}, process ${pid}${isGone(pid) ? ', which is gone' : ''}:\n${log().slice(-4_000)}`;
+}
+
 const open = `select run_id, state from netra.run where state not in ('completed', 'failed', 'cancelled')`;
 
 /** R1 to R3 and M1 to M3: what clients saw is the log, whole and once; the books are right; nothing is left open. */
@@ -110,8 +121,9 @@ describe('R1 R2 R3 M1 M2 M3: runs end, and their clients see each event once, wh
     const place = kinds.indexOf(kind);
     for (const each of seeds) {
       await strikeOnce(kind, seededRandom(each * 1_000 + place)).catch(async (error: unknown) => {
+        const told = [stage.serving, ...stage.working].map(tell).join('\n');
         await calm();
-        throw new Error(`${kind.name}, seed ${each}`, { cause: error });
+        throw new Error(`${kind.name}, seed ${each}\n${told}`, { cause: error });
       });
     }
   });
