@@ -1,8 +1,8 @@
-import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
 import { currentPrices, priceOf, rateUsage, type PriceList } from '../billing/index.ts';
 import { oneRow, type Statement } from '../platform/index.ts';
 import { mostItCosts, tokensOf, type MostTokens, type Received } from './call-tokens.ts';
+import { bytesOf, countHigh } from './count-high.ts';
 import { ModelFailure } from './model-failure.ts';
 import { say, type RunScope } from './run-scope.ts';
 import { chargeRunStatement, type ChargedRow } from './sql/charge-run.ts';
@@ -120,13 +120,4 @@ async function once<T>(move: () => Promise<T>): Promise<T | null> {
     if (error instanceof NetraError && error.code === 'idempotency_key_reused') return null;
     throw error;
   }
-}
-
-/** Tokens that no tokenizer in use exceeds on text and JSON: one for two bytes, and a few for each message's frame. */
-function countHigh(prompt: LanguageModelV4Prompt, tools: readonly unknown[]): number {
-  return Math.ceil((bytesOf(prompt) + bytesOf(tools)) / 2) + 16 * prompt.length;
-}
-
-function bytesOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -50,9 +50,11 @@ export class Conversation {
   #result_parts: ToolPart[] = [];
   readonly #head: LanguageModelV4Message[];
 
-  constructor(agent: Agent, input: unknown) {
+  /** `history`: the thread's earlier turns. */
+  constructor(agent: Agent, input: unknown, history: LanguageModelV4Prompt = []) {
     this.#head = [
       { role: 'system', content: agent.instructions },
+      ...history,
       { role: 'user', content: [{ type: 'text', text: agent.question(input) }] },
     ];
   }

@@ -18,6 +18,8 @@ export interface AgentBounds {
   readonly max_events: number;
   /** Tokens that a model call may be asked with, counted high: more, and the run fails. */
   readonly max_prompt_tokens: number;
+  /** Of these, at most for the conversation before the run, and never more than a quarter; 0 = it is told nothing. */
+  readonly max_history_tokens: number;
   /** Enforced on every model call, so that a hold can be sized by it. */
   readonly max_output_tokens: number;
 }
@@ -60,6 +62,7 @@ const default_bounds: AgentBounds = {
   max_steps: 24,
   max_events: 2_000,
   max_prompt_tokens: 400_000,
+  max_history_tokens: 32_000,
   max_output_tokens: 4_096,
 };
 

@@ -3,9 +3,10 @@ import type { Platform } from '../platform/index.ts';
 import { openJournal, type Claim, type Journal } from '../runs/index.ts';
 import { beginRun, type HeldClaim } from './begin-run.ts';
 import { Conversation } from './conversation.ts';
-import { abandonRun, completeRun } from './end-run.ts';
+import { abandonRun, completeRun, isLeftToOthers } from './end-run.ts';
 import { findAgent } from './find-agent.ts';
 import { openModel } from './models/choose-model.ts';
+import { readHistory } from './read-history.ts';
 import { resumeCalls } from './resume-calls.ts';
 import type { RunScope } from './run-scope.ts';
 import { takeSteps } from './take-steps.ts';
@@ -29,7 +30,7 @@ export async function executeRun({ platform, claim, signal, leaving }: Execution
   const journal = await openJournal({ platform, claim });
   const begun = await beginRun({ platform, claim });
   if (begun instanceof NetraError) return await endUnstartable(journal, begun);
-  const scope = openScope({ platform, claim: begun, signal, leaving }, journal);
+  const scope = await openScope({ platform, claim: begun, signal, leaving }, journal);
   if (scope instanceof NetraError) return await endUnstartable(journal, scope);
   try {
     signal.throwIfAborted();
@@ -43,13 +44,13 @@ export async function executeRun({ platform, claim, signal, leaving }: Execution
 }
 
 /** Or why this run cannot be executed: an agent or model that is gone, an input that does not fit. */
-function openScope(
+async function openScope(
   { platform, claim, signal, leaving }: Execution & { readonly claim: HeldClaim },
   journal: Journal,
-): RunScope | NetraError {
+): Promise<RunScope | NetraError> {
   try {
     const agent = findAgent(claim.agent, platform.config);
-    const conversation = new Conversation(agent, claim.input);
+    const conversation = new Conversation(agent, claim.input, await readHistory({ platform, claim, agent }));
     for (const event of journal.events) conversation.add(event);
     const { org_id, user_id, role, run_id } = claim;
     const principal = { org_id, user_id, role, kind: 'user', expires_at_ms: null } as const;
@@ -64,7 +65,7 @@ function openScope(
       leaving,
     };
   } catch (error) {
-    if (error instanceof NetraError) return error;
+    if (error instanceof NetraError && !isLeftToOthers(error)) return error;
     throw error;
   }
 }

@@ -1,23 +1,33 @@
 import { createHash } from 'node:crypto';
 import { NetraError } from '@netra/contract';
 import type { Ctx } from '../platform/index.ts';
+import { storable } from './encode-event.ts';
 import type { Thread } from './run.ts';
+import { keptPrelude, type Said } from './said.ts';
 import { insertThread, selectThread } from './sql/thread.ts';
 
-/** Starts a conversation. The same key again answers the same thread; with another title it is a conflict. */
+/**
+ * Starts a conversation. The same key again answers the same thread; with another title it is a conflict. `prelude`: what
+ * was said before it came here, for the models of its runs; of a thread that is there already it changes nothing.
+ */
 export async function createThread({
   ctx,
   input,
 }: {
   ctx: Ctx;
-  input: { readonly title?: string | undefined; readonly idempotency_key: string };
+  input: {
+    readonly title?: string | undefined;
+    readonly prelude?: readonly Said[] | undefined;
+    readonly idempotency_key: string;
+  };
 }): Promise<Thread> {
   const { org_id, user_id, role } = ctx.principal;
   if (role === 'viewer') throw new NetraError('forbidden', 'A viewer cannot start a conversation.');
   const title = input.title ?? '';
   const thread_id = threadIdOf(org_id, input.idempotency_key);
+  const prelude = storable(keptPrelude(input.prelude ?? [])) as readonly Said[];
   const [thread] = await ctx.platform.postgres.inOrg(org_id, async (tx) => {
-    await tx.rows(insertThread(org_id, thread_id, user_id, title));
+    await tx.rows(insertThread(org_id, thread_id, { user_id, title, prelude }));
     return tx.rows<Thread>(selectThread(org_id, thread_id));
   });
   if (!thread) throw new Error('a thread that was just made is not there');

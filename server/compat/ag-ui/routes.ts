@@ -5,9 +5,9 @@ import { openEventStream, route, type EventStream, type NetraApp } from '../../h
 import type { Ctx } from '../../platform/index.ts';
 import { giveApproval, listRuns, readLatestRun, readRun, threadIdOf } from '../../runs/index.ts';
 import { followRun } from '../follow-run.ts';
-import { conversationKey, openConversation, startRun } from '../start-run.ts';
+import { conversationKey, openConversation, startRun, toldBefore } from '../start-run.ts';
 import { AgUiEvents } from './ag-ui-events.ts';
-import { inputOf, isApproved, runAgUiRequest, type RunAgUiRequest } from './run-request.ts';
+import { inputOf, isApproved, runAgUiRequest, toldOf, type RunAgUiRequest } from './run-request.ts';
 
 const maxBody_bytes = 8 * 1024 * 1024;
 const agentParams = z.object({ agent: z.string().min(1).max(64) });
@@ -41,7 +41,7 @@ interface Following {
 async function ask(ctx: Ctx, agent: string, body: RunAgUiRequest): Promise<Following> {
   const { threadId, runId } = body;
   const key = `${threadId}/${runId}`;
-  const thread = await openConversation(ctx, 'ag-ui', threadId);
+  const thread = await openConversation(ctx, 'ag-ui', threadId, toldBefore(toldOf(body)));
   const { max_credits_micro, if_busy } = body.forwardedProps ?? {};
   const asked = { wire: 'ag-ui', thread, agent, input: inputOf(body), max_credits_micro, if_busy, key } as const;
   const { run } = await startRun(ctx, asked);

@@ -1,5 +1,6 @@
 import { amountMicro, ifBusy, NetraError } from '@netra/contract';
 import { z } from 'zod';
+import type { Told } from '../start-run.ts';
 
 const content = z.union([
   z.string(),
@@ -33,8 +34,17 @@ export function inputOf({ messages, forwardedProps }: RunAgUiRequest): unknown {
   if (forwardedProps?.input !== undefined) return forwardedProps.input;
   const last = messages.findLast(({ role }) => role === 'user');
   if (last === undefined) throw new NetraError('invalid_request', 'messages holds no message of the user.');
-  if (typeof last.content === 'string') return last.content;
-  return (last.content ?? []).flatMap(({ text }) => (text === undefined ? [] : [text])).join('\n');
+  return textOf(last);
+}
+
+/** The request's messages as words. */
+export function toldOf({ messages }: RunAgUiRequest): readonly Told[] {
+  return messages.map((each) => ({ role: each.role, text: textOf(each) }));
+}
+
+function textOf({ content: said }: z.output<typeof message>): string {
+  if (typeof said === 'string') return said;
+  return (said ?? []).flatMap(({ text }) => (text === undefined ? [] : [text])).join('\n');
 }
 
 /** A yes is said plainly, `true` or `{ approved: true }`; anything else is a no. */

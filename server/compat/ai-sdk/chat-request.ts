@@ -1,5 +1,6 @@
 import { amountMicro, ifBusy, NetraError } from '@netra/contract';
 import { z } from 'zod';
+import type { Told } from '../start-run.ts';
 
 const part = z.looseObject({ type: z.string().max(200), text: z.string().optional() });
 const message = z.looseObject({
@@ -29,8 +30,16 @@ export type ChatRequest = z.output<typeof chatRequest>;
 export function askOf(request: ChatRequest): { readonly input: unknown; readonly key: string } {
   const last = request.messages.findLast(({ role }) => role === 'user');
   if (last === undefined) throw new NetraError('invalid_request', 'messages holds no message of the user.');
-  const text = last.parts.flatMap((each) => (each.type === 'text' ? [each.text ?? ''] : [])).join('\n');
   // An answer asked for again is named by the answer it replaces; the same question in the same place is the same run.
   const again = request.trigger === 'regenerate-message' ? `/again/${request.messageId ?? last.id}` : '';
-  return { input: request.input ?? text, key: `${request.id}/${last.id}${again}` };
+  return { input: request.input ?? textOf(last), key: `${request.id}/${last.id}${again}` };
+}
+
+/** The request's messages as words. */
+export function toldOf({ messages }: ChatRequest): readonly Told[] {
+  return messages.map((each) => ({ role: each.role, text: textOf(each) }));
+}
+
+function textOf({ parts }: z.output<typeof message>): string {
+  return parts.flatMap((each) => (each.type === 'text' ? [each.text ?? ''] : [])).join('\n');
 }

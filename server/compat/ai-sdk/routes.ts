@@ -3,9 +3,9 @@ import { openEventStream, route, type NetraApp } from '../../http/index.ts';
 import type { Ctx } from '../../platform/index.ts';
 import { readLatestRun, threadIdOf } from '../../runs/index.ts';
 import { followRun } from '../follow-run.ts';
-import { conversationKey, openConversation, startRun } from '../start-run.ts';
+import { conversationKey, openConversation, startRun, toldBefore } from '../start-run.ts';
 import { ChatChunks } from './chat-chunks.ts';
-import { askOf, chatRequest } from './chat-request.ts';
+import { askOf, chatRequest, toldOf } from './chat-request.ts';
 
 /** The client sends the whole conversation with each question. */
 const maxBody_bytes = 8 * 1024 * 1024;
@@ -21,7 +21,7 @@ export function aiSdkRoutes(app: NetraApp): void {
     async handle({ ctx, body, reply }) {
       const { agent, max_credits_micro, if_busy } = body;
       const { input, key } = askOf(body);
-      const thread = await openConversation(ctx, 'ai-sdk', body.id);
+      const thread = await openConversation(ctx, 'ai-sdk', body.id, toldBefore(toldOf(body)));
       const { run } = await startRun(ctx, { wire: 'ai-sdk', thread, agent, input, max_credits_micro, if_busy, key });
       await sendChat(ctx, run, openEventStream(reply, protocol));
     },

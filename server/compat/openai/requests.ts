@@ -1,5 +1,6 @@
 import { amountMicro, ifBusy, NetraError } from '@netra/contract';
 import { z } from 'zod';
+import type { Told } from '../start-run.ts';
 
 const parts = z.array(z.looseObject({ type: z.string().max(64), text: z.string().optional() })).max(1_000);
 const message = z.looseObject({
@@ -41,14 +42,24 @@ export const readResponseQuery = z.looseObject({
 
 type Said = readonly z.output<typeof message>[] | string | undefined;
 
-/** The text of the user's last message. The conversation before it is the thread's, which we keep ourselves. */
+/** The text of the user's last message. */
 export function questionOf(said: Said, own: unknown): unknown {
   if (own !== undefined) return own;
   if (typeof said === 'string') return said;
   const last = said?.findLast(({ role }) => role === undefined || role === 'user');
   if (last === undefined) throw new NetraError('invalid_request', 'There is no message of the user.');
-  if (typeof last.content === 'string') return last.content;
-  return (last.content ?? []).flatMap(({ text }) => (text === undefined ? [] : [text])).join('\n');
+  return textOf(last);
+}
+
+/** The request's messages as words. */
+export function toldOf(said: Said): readonly Told[] {
+  if (said === undefined || typeof said === 'string') return [];
+  return said.map((each) => ({ role: each.role, text: textOf(each) }));
+}
+
+function textOf({ content }: z.output<typeof message>): string {
+  if (typeof content === 'string') return content;
+  return (content ?? []).flatMap(({ text }) => (text === undefined ? [] : [text])).join('\n');
 }
 
 /** The run behind a response id; throws `not_found` for what cannot be one. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isErrorCode, NetraError, type IfBusy } from '@netra/contract';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -6,7 +7,7 @@ import { openEventStream, route, type EventStream, type NetraApp, type ProblemSh
 import type { Ctx } from '../../platform/index.ts';
 import { readRun, requestCancel } from '../../runs/index.ts';
 import { followRun } from '../follow-run.ts';
-import { startRun } from '../start-run.ts';
+import { openConversation, startRun, toldBefore, type Told } from '../start-run.ts';
 import { CompletionOfRun } from './completion-chunks.ts';
 import {
   chatCompletionRequest,
@@ -14,6 +15,7 @@ import {
   questionOf,
   readResponseQuery,
   runOfResponse,
+  toldOf,
 } from './requests.ts';
 import { ResponseOfRun } from './response-events.ts';
 
@@ -50,7 +52,7 @@ function chatRoute(app: NetraApp): void {
     body: chatCompletionRequest,
     async handle({ ctx, body, request, reply }) {
       const input = questionOf(body.messages, body.netra_input);
-      const { run } = await start(ctx, request, { ...asked(body), input, after: null });
+      const { run } = await start(ctx, request, { ...asked(body), input, told: toldOf(body.messages), after: null });
       const completion = new CompletionOfRun(run);
       if (body.stream !== true) {
         for await (const event of followRun({ ctx, run, signal: never })) completion.push(event);
@@ -75,7 +77,8 @@ function responseRoutes(app: NetraApp): void {
     body: createResponseRequest,
     async handle({ ctx, body, request, reply }) {
       const input = questionOf(body.input, body.netra_input);
-      const { run } = await start(ctx, request, { ...asked(body), input, after: body.previous_response_id ?? null });
+      const after = body.previous_response_id ?? null;
+      const { run } = await start(ctx, request, { ...asked(body), input, told: toldOf(body.input), after });
       if (body.stream === true)
         return streaming(openEventStream(reply), (stream) => sendResponse(ctx, run, -1, stream));
       return tellResponse(ctx, run, body.background === true ? 'now' : 'end');
@@ -108,7 +111,9 @@ interface Question {
   readonly input: unknown;
   readonly max_credits_micro: string | undefined;
   readonly if_busy: IfBusy | undefined;
-  /** The response whose conversation this goes on in. */
+  /** The messages of the request: this API has no conversations of its own, so each request brings one along. */
+  readonly told: readonly Told[];
+  /** The response whose conversation this goes on in; then `told` is known here already. */
   readonly after: string | null;
 }
 
@@ -121,12 +126,20 @@ function asked(body: {
 }
 
 /** A retry of the client carries the same `Idempotency-Key`, if the application gave it one. */
-async function start(ctx: Ctx, request: FastifyRequest, { after, ...rest }: Question): Promise<{ run: string }> {
+async function start(ctx: Ctx, request: FastifyRequest, { after, told, ...rest }: Question): Promise<{ run: string }> {
   const header = request.headers['idempotency-key'];
   const key = typeof header === 'string' && header !== '' ? header : ctx.platform.ids.uuid();
-  if (after === null) return startRun(ctx, { wire: 'openai', thread: null, ...rest, key });
+  if (after === null) return startRun(ctx, { wire: 'openai', thread: await threadFor(ctx, key, told), ...rest, key });
   const { thread_id } = await readRun({ ctx, input: { run: runOfResponse(after) } });
   return startRun(ctx, { wire: 'openai', thread: thread_id, ...rest, key });
+}
+
+/** Null = a new one, for who brings nothing along. The same request again finds its own: it is part of the thread's key. */
+async function threadFor(ctx: Ctx, key: string, messages: readonly Told[]): Promise<string | null> {
+  const told = toldBefore(messages);
+  if (told.length === 0) return null;
+  const hash = createHash('sha256').update(JSON.stringify(told)).digest('base64url');
+  return openConversation(ctx, 'openai', `${key}/${hash}`, told);
 }
 
 async function tellResponse(ctx: Ctx, run: string, until: 'end' | 'now'): Promise<Readonly<Record<string, unknown>>> {
