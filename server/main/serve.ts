@@ -62,7 +62,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   });
   await keepPriceBook({ platform });
   shutdown.add('hints', await listenToHints(platform));
-  shutdown.add('jobs', await startJobs({ platform, urls }));
+  shutdown.add('jobs', await startJobs({ platform }));
   const clock = startClock({ platform, roleOf: (who) => accounts.roleOf(who) });
   shutdown.add('clock of runs', () => clock.stop());
   const sender = startSender({ platform });

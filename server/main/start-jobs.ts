@@ -1,7 +1,7 @@
 import { pumpOutbox, watchOutbox } from '../analytics/index.ts';
 import { issueDueInvoices, processPaymentEvents, tellSubscriptions } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
-import { postgresUrlFor, type Platform, type StoreUrls } from '../platform/index.ts';
+import type { Platform } from '../platform/index.ts';
 import { cutEvents } from '../runs/index.ts';
 import { forgetDeliveries, noteThresholds } from '../webhooks/index.ts';
 import { giveUpParked, keepResumingFunded, startJobs as startSchedules, sweepHolds } from '../work/index.ts';
@@ -14,15 +14,10 @@ const batchesPerCut = 20;
 const runsPerRun = 1_000;
 
 /** The schedules of this installation; each due time runs once among all nodes. Resolves to what stops them here. */
-export async function startJobs(options: {
-  readonly platform: Platform;
-  readonly urls: StoreUrls;
-}): Promise<() => Promise<void>> {
-  const { platform, urls } = options;
+export async function startJobs({ platform }: { readonly platform: Platform }): Promise<() => Promise<void>> {
   const pump = () => pumpOutbox({ platform, onCharges: (org_ids) => noteThresholds({ platform, org_ids }) });
   const jobs = await startSchedules({
     platform,
-    app_url: postgresUrlFor('app', urls),
     schedules: [
       { name: 'pump_outbox', cron: '* * * * *', run: pump },
       { name: 'grant_due_periods', cron: '*/5 * * * *', run: () => grantDuePeriods({ platform, limit: orgsPerRun }) },

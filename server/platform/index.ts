@@ -39,6 +39,7 @@ export {
 export { openPostgres, type PostgresOptions } from './open-postgres.ts';
 export { openRedis } from './open-redis.ts';
 export type { Authenticator, Ctx, Platform, Principal, Role } from './platform.ts';
+export { startPoll, type Poll } from './poll.ts';
 export type { Postgres, Statement, Transaction } from './postgres.ts';
 export { isConnectionLoss, mapPostgresError, PostgresError } from './postgres-errors.ts';
 export { oneRow } from './one-row.ts';

@@ -1,4 +1,4 @@
-import { oneRow, type Platform } from '../platform/index.ts';
+import { oneRow, startPoll, type Platform } from '../platform/index.ts';
 import { nodeOf } from '../runs/index.ts';
 import { resumeFundedStatement, selectFundedRuns, type DoneRow, type ParkedRun } from './sql/parked.ts';
 
@@ -30,28 +30,8 @@ export async function resumeFunded({ platform }: { readonly platform: Platform }
 
 /** resumeFunded over and over, until the returned function is called; that resolves when no look is under way. */
 export function keepResumingFunded(platform: Platform): () => Promise<void> {
-  const stopped = new AbortController();
-  const loop = async (): Promise<void> => {
-    while (!stopped.signal.aborted) {
-      // Jitter: nodes that started together must not look together.
-      await pause(poll_ms * (0.75 + platform.random() / 2), stopped.signal);
-      if (stopped.signal.aborted) return;
-      await resumeFunded({ platform }).catch((error: unknown) => {
-        platform.log.warn({ err: error }, 'runs that wait for credits were not looked at');
-      });
-    }
-  };
-  const looping = loop();
-  return () => {
-    stopped.abort();
-    return looping;
-  };
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
+  const { log, random } = platform;
+  const failed = 'runs that wait for credits were not looked at';
+  const poll = startPoll({ pause_ms: poll_ms, look: () => resumeFunded({ platform }), failed, log, random });
+  return () => poll.stop();
 }

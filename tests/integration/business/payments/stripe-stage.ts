@@ -78,8 +78,8 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
       await node.owner('update netra.payment_subscription set failed_at = null');
     },
     async holdJobs() {
-      const text = `update netra_jobs._private_job_queues set locked_at = now(), locked_by = 'a test'
-                     where queue_name = 'schedules' and locked_at is null returning 1`;
+      const text = `update netra.job set lease_token = lease_token + 1, lease_node = 'a test', lease_until = 'infinity'
+                     where name = 'process_payment_events' and lease_until <= now() returning 1`;
       await eventually('no job runs', async () => (await node.owner(text)).length === 1);
     },
     async told({ principal }) {
