@@ -1,4 +1,4 @@
-import { oneRow, type Platform } from '../platform/index.ts';
+import { oneRow, startPoll, type Platform, type Poll } from '../platform/index.ts';
 import { outboxWaits } from './sql/outbox.ts';
 
 /** How late a notice of what a run spent may be, about; and how seldom ClickHouse gets small inserts. */
@@ -14,29 +14,11 @@ export function watchOutbox({
 }: {
   readonly platform: Platform;
   readonly found: () => Promise<void>;
-}): { stop(): Promise<void> } {
-  let stopped = false;
-  let wake: () => void = () => undefined;
+}): Poll {
+  const { postgres, log, random } = platform;
   const look = async (): Promise<void> => {
-    const { waits } = oneRow(await platform.postgres.call<{ waits: boolean }>(outboxWaits));
+    const { waits } = oneRow(await postgres.call<{ waits: boolean }>(outboxWaits));
     if (waits) await found();
   };
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      const timer = setTimeout(resolve, pause_ms * (0.75 + platform.random() / 2));
-      await promise;
-      clearTimeout(timer);
-      if (!stopped) await look().catch((error: unknown) => platform.log.warn({ err: error }, 'outbox not looked at'));
-    }
-  };
-  const looping = loop();
-  return {
-    stop: () => {
-      stopped = true;
-      wake();
-      return looping;
-    },
-  };
+  return startPoll({ pause_ms, look, failed: 'outbox not looked at', log, random });
 }

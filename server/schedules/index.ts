@@ -5,4 +5,4 @@ export { deleteSchedule } from './delete-schedule.ts';
 export { listSchedules } from './list-schedules.ts';
 export { readSchedule } from './read-schedule.ts';
 export { runDueSchedules } from './run-due-schedules.ts';
-export { startClock, type RunClock } from './start-clock.ts';
+export { startClock } from './start-clock.ts';

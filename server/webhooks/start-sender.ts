@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import type { Metrics, Platform } from '../platform/index.ts';
+import { startPoll, type Metrics, type Platform } from '../platform/index.ts';
 import { sendDelivery } from './send-delivery.ts';
 import { claimDeliveriesStatement, type ClaimedRow } from './sql/deliveries.ts';
 
@@ -19,8 +19,6 @@ export function startSender({ platform }: { readonly platform: Platform }): Send
   const active = new Set<Promise<void>>();
   const cut = new AbortController();
   const count = countSends(platform.metrics, () => active.size);
-  let stopped = false;
-  let wake: () => void = () => undefined;
 
   const send = async (token: string, claimed: ClaimedRow): Promise<void> => {
     try {
@@ -37,27 +35,16 @@ export function startSender({ platform }: { readonly platform: Platform }): Send
       const sending: Promise<void> = send(token, claimed).finally(() => {
         active.delete(sending);
         // The endpoint may have more, and others may wait for the place.
-        wake();
+        poll.wake();
       });
       active.add(sending);
     }
   };
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      await look().catch((error: unknown) => platform.log.warn({ err: error }, 'deliveries not claimed'));
-      const timer = setTimeout(resolve, poll_ms * (0.75 + platform.random() / 2));
-      await promise;
-      clearTimeout(timer);
-    }
-  };
-  const looping = loop();
+  const { log, random } = platform;
+  const poll = startPoll({ pause_ms: poll_ms, look, failed: 'deliveries not claimed', log, random });
   return {
     async stop(wait_ms = 2_000) {
-      stopped = true;
-      wake();
-      await looping;
+      await poll.stop();
       const timer = setTimeout(() => cut.abort(), wait_ms);
       await Promise.all(active);
       clearTimeout(timer);
