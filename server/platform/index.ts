@@ -50,10 +50,14 @@ export { openInProcessRedis } from './redis-in-process.ts';
 export type { Redis } from './redis.ts';
 export { settleConfig } from './settle-config.ts';
 export {
+  forgetKept,
+  listKept,
   migrateDown,
   migrateUp,
   migrationStatus,
   readMigrations,
+  restoreKept,
+  type Kept,
   type Migrated,
   type MigrateOptions,
   type Migration,

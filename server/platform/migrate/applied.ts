@@ -64,7 +64,8 @@ export function refuseChanged(store: MigrationStore, status: readonly MigrationS
   );
 }
 
-export type Phase = 'begin' | 'statement' | 'recorded' | 'done';
+/** `kept`: what a step back takes away is aside. */
+export type Phase = 'begin' | 'kept' | 'statement' | 'recorded' | 'done';
 
 /** What the runner tells while it works. `statement` counts from 1: said once it ran, `recorded` once that is kept. */
 export interface MigrationProgress {

@@ -4,12 +4,22 @@ import { appRole, authRole } from '../app-url.ts';
 import { setLogin } from './app-login.ts';
 import type { MigrationStatus, OnProgress } from './applied.ts';
 import { downClickHouse, statusClickHouse, upClickHouse } from './migrate-clickhouse.ts';
-import { downPostgres, statusPostgres, upPostgres, withMigrationClient } from './migrate-postgres.ts';
+import {
+  downPostgres,
+  keptOfPostgres,
+  statusPostgres,
+  upPostgres,
+  withMigrationClient,
+  type TakenStep,
+} from './migrate-postgres.ts';
 import type { Migration, MigrationStore } from './read-migrations.ts';
+import type { Kept } from './restore-kept.ts';
 
 export type { MigrationProgress, MigrationState, MigrationStatus, OnProgress } from './applied.ts';
 export { setLogin } from './app-login.ts';
+export type { TakenStep } from './migrate-postgres.ts';
 export { readMigrations, type Migration, type MigrationStore } from './read-migrations.ts';
+export type { Kept } from './restore-kept.ts';
 
 export interface MigrateOptions {
   /** `postgres_url` is the owner's login. Without a ClickHouse only PostgreSQL is migrated. */
@@ -23,7 +33,7 @@ export interface MigrateOptions {
 }
 
 export interface Migrated {
-  readonly postgres: readonly Migration[];
+  readonly postgres: readonly TakenStep[];
   readonly clickhouse: readonly Migration[];
 }
 
@@ -54,7 +64,7 @@ export async function migrateUp({ urls, log, ...options }: MigrateOptions): Prom
   const clickhouse = clickhouse_url
     ? await whileLocked(urls.postgres_url, () => upClickHouse({ url: clickhouse_url, log, ...options }))
     : [];
-  for (const { version, name } of postgres) log.info({ store: 'postgres', version, name }, 'migrated');
+  for (const { version, name, tables } of postgres) log.info({ store: 'postgres', version, name, tables }, 'migrated');
   for (const { version, name } of clickhouse) log.info({ store: 'clickhouse', version, name }, 'migrated');
   return { postgres, clickhouse };
 }
@@ -66,11 +76,44 @@ export async function migrateDown({
   store = 'postgres',
   steps = 1,
   ...options
-}: MigrateOptions & { readonly store?: MigrationStore; readonly steps?: number }): Promise<readonly Migration[]> {
-  if (store === 'postgres') return downPostgres({ url: urls.postgres_url, steps, ...options });
+}: MigrateOptions & { readonly store?: MigrationStore; readonly steps?: number }): Promise<
+  readonly (Migration & Partial<TakenStep>)[]
+> {
+  if (store === 'postgres') {
+    const undone = await downPostgres({ url: urls.postgres_url, steps, ...options });
+    for (const { version, name, tables, kept } of undone)
+      log.info({ store, version, name, tables, kept }, 'went back a step');
+    return undone;
+  }
   const { clickhouse_url } = urls;
   if (!clickhouse_url) return [];
   return whileLocked(urls.postgres_url, () => downClickHouse({ url: clickhouse_url, log, steps, ...options }));
+}
+
+/** What steps of PostgreSQL back took away, as it is kept. */
+export async function listKept({ urls, ...options }: MigrateOptions): Promise<readonly Kept[]> {
+  return keptOfPostgres({ url: urls.postgres_url, ...options });
+}
+
+/**
+ * Puts back what going back from `version` took away, once that step was taken again. Throws `not_found` if nothing is
+ * kept of it, `conflict` if the schema has no place for it; then nothing was changed.
+ */
+export async function restoreKept({
+  urls,
+  version,
+  ...options
+}: MigrateOptions & { readonly version: number }): Promise<readonly Kept[]> {
+  return keptOfPostgres({ url: urls.postgres_url, restore: version, ...options });
+}
+
+/** Deletes what is kept of a version. */
+export async function forgetKept({
+  urls,
+  version,
+  ...options
+}: MigrateOptions & { readonly version: number }): Promise<readonly Kept[]> {
+  return keptOfPostgres({ url: urls.postgres_url, forget: version, ...options });
 }
 
 /** Where both stores stand, step by step; writes nothing. */

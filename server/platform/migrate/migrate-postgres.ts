@@ -1,8 +1,12 @@
 import { Client } from 'pg';
 import { connectionOptions } from '../connection-options.ts';
 import { mapPostgresError } from '../postgres-errors.ts';
-import { compare, refuseChanged, type Applied, type MigrationStatus, type OnProgress } from './applied.ts';
+import { compare, refuseChanged, type Applied, type MigrationStatus, type OnProgress, type Phase } from './applied.ts';
+import { keepAside } from './keep-aside.ts';
+import { findLosses } from './lost-data.ts';
 import { readMigrations, type Migration } from './read-migrations.ts';
+import { forgetKept, listKept, restoreKept, type Kept } from './restore-kept.ts';
+import { runStatements } from './run-statements.ts';
 
 /** One advisory lock for all migrators of a database; the number is ours alone. */
 const lock = 'select pg_advisory_xact_lock(7310868735426101)';
@@ -89,8 +93,15 @@ function mayRetry(error: unknown): boolean {
   return error.code === 'XX000' && error instanceof Error && error.message.includes('concurrently updated');
 }
 
+/** A step that was taken or undone, with the tables that it touched, in its order. */
+export interface TakenStep extends Migration {
+  readonly tables: readonly string[];
+  /** Tables of `netra_kept` that now have what a step back took away. */
+  readonly kept: readonly string[];
+}
+
 /** Takes each pending step in one transaction with its memory: a step is there whole or not at all, never "dirty". */
-export async function upPostgres(options: PostgresMigrateOptions): Promise<readonly Migration[]> {
+export async function upPostgres(options: PostgresMigrateOptions): Promise<readonly TakenStep[]> {
   const files = readMigrations('postgres', options.dir);
   return withMigrationClient(options.url, async (client) => {
     const before = await locked(client, options, async () => {
@@ -98,36 +109,36 @@ export async function upPostgres(options: PostgresMigrateOptions): Promise<reado
       return compare('postgres', files, await readApplied(client));
     });
     refuseChanged('postgres', before);
-    const taken: Migration[] = [];
+    const taken: TakenStep[] = [];
     for (const file of files) {
       if (before.some(({ version, state }) => version === file.version && state === 'applied')) continue;
-      if (await locked(client, options, () => takeStep(client, file, options))) taken.push(file);
+      const step = await locked(client, options, () => takeStep(client, file, options));
+      if (step !== null) taken.push(step);
     }
     return taken;
   });
 }
 
-async function takeStep(client: Client, file: Migration, { onProgress }: PostgresMigrateOptions): Promise<boolean> {
+async function takeStep(client: Client, file: Migration, options: PostgresMigrateOptions): Promise<TakenStep | null> {
   // Looked at again under the lock: another node may have taken it while we waited.
   const { rowCount } = await client.query('select from netra_migration.applied where version = $1', [file.version]);
-  if (rowCount === 1) return false;
-  const told = { store: 'postgres', direction: 'up', version: file.version, name: file.name } as const;
-  onProgress?.({ ...told, phase: 'begin', statement: 0 });
-  await client.query(file.up);
-  onProgress?.({ ...told, phase: 'statement', statement: 1 });
+  if (rowCount === 1) return null;
+  const tell = telling(file, 'up', options.onProgress);
+  tell('begin', 0);
+  const tables = await runStatements(client, file.up, (statement) => tell('statement', statement));
   const values = [file.version, file.name, file.checksum];
   await client.query('insert into netra_migration.applied (version, name, checksum) values ($1, $2, $3)', values);
-  onProgress?.({ ...told, phase: 'done', statement: 1 });
-  return true;
+  tell('done', 0);
+  return { ...file, tables, kept: [] };
 }
 
-/** Goes back `steps` steps, last in first out, each in one transaction. */
+/** Goes back `steps` steps, last in first out, each in one transaction with what it takes away kept aside. */
 export async function downPostgres(
   options: PostgresMigrateOptions & { readonly steps: number },
-): Promise<readonly Migration[]> {
+): Promise<readonly TakenStep[]> {
   const files = readMigrations('postgres', options.dir);
   return withMigrationClient(options.url, async (client) => {
-    const undone: Migration[] = [];
+    const undone: TakenStep[] = [];
     for (let step = 0; step < options.steps; step += 1) {
       const file = await locked(client, options, () => takeBack(client, files, options));
       if (file === null) break;
@@ -140,21 +151,41 @@ export async function downPostgres(
 async function takeBack(
   client: Client,
   files: readonly Migration[],
-  { onProgress }: PostgresMigrateOptions,
-): Promise<Migration | null> {
+  options: PostgresMigrateOptions,
+): Promise<TakenStep | null> {
   const last = (await readApplied(client)).at(-1);
   if (last === undefined) return null;
   const file = files.find(({ version }) => version === last.version);
   if (file === undefined)
     throw new Error(`there is no way back from step ${last.version}: this release does not have it`);
   refuseChanged('postgres', compare('postgres', [file], [last]));
-  const told = { store: 'postgres', direction: 'down', version: file.version, name: file.name } as const;
-  onProgress?.({ ...told, phase: 'begin', statement: 0 });
-  await client.query(file.down);
-  onProgress?.({ ...told, phase: 'statement', statement: 1 });
+  const tell = telling(file, 'down', options.onProgress);
+  tell('begin', 0);
+  const { losses, seen: tables } = await findLosses(client, () => runStatements(client, file.down));
+  const kept = await keepAside(client, file, losses);
+  tell('kept', 0);
+  await runStatements(client, file.down, (statement) => tell('statement', statement));
   await client.query('delete from netra_migration.applied where version = $1', [file.version]);
-  onProgress?.({ ...told, phase: 'done', statement: 1 });
-  return file;
+  tell('done', 0);
+  return { ...file, tables, kept };
+}
+
+function telling({ version, name }: Migration, direction: 'up' | 'down', onProgress: OnProgress | undefined) {
+  return (phase: Phase, statement: number): void =>
+    onProgress?.({ store: 'postgres', direction, version, name, phase, statement });
+}
+
+/** What steps back took away is listed, put back or let go of, while no migrator works. */
+export async function keptOfPostgres(
+  options: PostgresMigrateOptions & { readonly restore?: number | undefined; readonly forget?: number | undefined },
+): Promise<readonly Kept[]> {
+  return withMigrationClient(options.url, async (client) =>
+    locked(client, options, async () => {
+      if (options.restore !== undefined) return restoreKept(client, options.restore);
+      if (options.forget !== undefined) return forgetKept(client, options.forget);
+      return listKept(client);
+    }),
+  );
 }
 
 export async function statusPostgres(options: PostgresMigrateOptions): Promise<readonly MigrationStatus[]> {
