@@ -120,7 +120,7 @@ function findPlanted(calls: readonly SampleCall[], runaway: ReadonlySet<SampleCa
       'failed calls',
     ),
     describe('batchable', of('nightly-enrichment'), (call) => costOf(call) / 2n, 'half the price in a batch API'),
-    outlier(calls, runaway, user),
+    { ...describe('user_outlier', [...runaway], costOf, 'what the script cost'), subject: user },
   ];
 }
 
@@ -148,15 +148,6 @@ function oversized(calls: readonly SampleCall[]): Planted {
   const large = calls.filter((call) => call.input_tokens > 4 * median);
   const saving = (call: SampleCall): bigint => costOf(call) - costOf({ ...call, input_tokens: median });
   return describe('oversized_context', large, saving, "input beyond the feature's median");
-}
-
-function outlier(calls: readonly SampleCall[], runaway: ReadonlySet<SampleCall>, subject: string): Planted {
-  const costs = new Map<string, bigint>();
-  for (const call of calls) if (call.user !== '') costs.set(call.user, (costs.get(call.user) ?? 0n) + costOf(call));
-  const sorted = [...costs.values()].sort((a, b) => (a < b ? -1 : 1));
-  const excess = (costs.get(subject) ?? 0n) - (sorted[Math.floor(sorted.length / 2)] ?? 0n);
-  const rule = "the user's cost beyond the median user's";
-  return { ...describe('user_outlier', [...runaway], costOf, rule), saving_usd: fromPico(excess), subject };
 }
 
 function describe(kind: PlantedKind, calls: readonly SampleCall[], saving: (call: SampleCall) => bigint, rule: string) {

@@ -23,3 +23,4 @@ export * from './read-facts.ts';
 export * from './read-usage.ts';
 export * from './record-facts.ts';
 export * from './schemas.ts';
+export type * from './waste-rows.ts';

@@ -19,6 +19,8 @@ export const optimizationAgent = defineUsageAgent({
     savings.findBatchWorkTool,
     savings.findSmallerModelTool,
     savings.findCostOutliersTool,
+    savings.findCostSpikesTool,
+    savings.findPromptGrowthTool,
     planActionsTool,
   ],
 });

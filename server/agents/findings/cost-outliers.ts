@@ -1,34 +1,41 @@
 import Big from 'big.js';
-import type { Answer, UserRow } from '../../analytics/index.ts';
-import { count, isWorthSaying, monthArithmetic, perMonth, usd } from './finding.ts';
-import type { Basis, Finding } from './finding.ts';
+import type { Answer, UserBurstRow } from '../../analytics/index.ts';
+import { nothing, rounded, same } from './arithmetic.ts';
+import { count, findingOf, isWorthSaying } from './finding.ts';
+import type { Basis, Found } from './finding.ts';
 
-/** Several times the median is more than busy; fewer users than this have no median worth the name. */
-const min_times_median = 3;
+/** Fewer users have no median worth the name, fewer days of one user no usual, fewer calls are no script. */
 const min_users = 5;
+const min_active_days = 5;
+const min_burst_calls = 50;
+/** A user who is expensive on more days than this is a large user, not an accident. */
+const max_burst_share = 0.25;
 
-/** Users whose cost is several times the median user's: often a script that nobody watches. */
-export function findCostOutliers({ query, rows }: Answer<UserRow>, basis: Basis): Finding[] {
-  if (rows.length < min_users) return [];
-  return rows.flatMap((row): Finding[] => {
-    const excess = new Big(row.cost_usd).minus(row.median_cost_usd);
-    if (row.times_median_cost < min_times_median || !isWorthSaying(excess, basis)) return [];
-    return [
-      {
-        kind: 'cost_outlier',
-        title: `Look into one user’s usage: ${row.user_id}`,
-        evidence:
-          `${count(row.calls)} calls of ${row.user_id} cost $${usd(new Big(row.cost_usd))}, ` +
-          `${row.times_median_cost} × the median user’s (query ${query.name}).`,
-        evidence_rows: [{ query: query.name, row: { ...row } }],
-        arithmetic: `$${row.cost_usd} − median $${row.median_cost_usd}: ${monthArithmetic(excess, basis)}`,
-        // It may all be wanted.
-        saving_usd_month: perMonth({ low: new Big(0), expected: excess, high: excess }, basis),
-        confidence: 'low',
-        effort: 'hours',
-        risk: 'The user may be doing what the product is for.',
-        experiment: 'Ask the user, and put a daily budget on the key for a week.',
-      },
-    ];
+/** Users who broke out of their own usual on a few days: often a script that nobody watches. Large users are none. */
+export function findCostOutliers({ query, rows }: Answer<UserBurstRow>, basis: Basis): Found {
+  const findings = rows.flatMap((row) => {
+    if (row.users < min_users || row.active_days < min_active_days || row.burst_calls < min_burst_calls) return [];
+    if (row.burst_days > row.active_days * max_burst_share) return [];
+    const expected = {
+      says: 'beyond the user’s own median day',
+      expression: `${row.burst_cost_usd} − ${row.burst_days} × ${row.own_median_day_usd}`,
+      value: rounded(new Big(row.burst_cost_usd).minus(new Big(row.own_median_day_usd).times(row.burst_days))),
+    };
+    if (!isWorthSaying(expected.value, basis)) return [];
+    const draft = {
+      kind: 'cost_outlier',
+      title: `Look into one user’s usage: ${row.user_id}`,
+      seen:
+        `${row.user_id} made ${count(row.burst_calls)} calls for $${row.burst_cost_usd} on ${row.days.join(', ')}, and ` +
+        `costs $${row.own_median_day_usd} on a median day of ${row.active_days}`,
+      // It may all have been wanted, and it is over.
+      observed: { expected, low: nothing, high: same('high', expected) },
+      confidence: 'low',
+      effort: 'hours',
+      risk: 'The user may be doing what the product is for. It is saved only if it would happen again as often.',
+      experiment: 'Ask the user what ran on these days, and put a daily budget on the key.',
+    } as const;
+    return [findingOf(query, row, draft, basis)];
   });
+  return { findings, gaps: [] };
 }

@@ -1,4 +1,6 @@
 import Big from 'big.js';
+import type { NamedQuery } from '../../analytics/index.ts';
+import { monthOf, writeArithmetic, type Estimate, type Equation } from './arithmetic.ts';
 
 export type Confidence = 'low' | 'medium' | 'high';
 export type Effort = 'hours' | 'days' | 'weeks';
@@ -20,9 +22,12 @@ export interface EvidenceRow {
 export interface Finding {
   readonly kind: string;
   readonly title: string;
+  /** What was asked, by name, with its parameters: its text is among the report's queries. */
+  readonly query: Pick<NamedQuery, 'name' | 'params'>;
   /** What was seen, in a sentence that names the query. */
   readonly evidence: string;
   readonly evidence_rows: readonly EvidenceRow[];
+  /** Equations, `;` between them: from the figures of the rows and the price book to the saving. */
   readonly arithmetic: string;
   readonly saving_usd_month: Saving;
   readonly confidence: Confidence;
@@ -32,10 +37,24 @@ export interface Finding {
   readonly experiment: string;
 }
 
+/** Something that the data cannot tell, and why. */
+export interface Gap {
+  readonly about: string;
+  readonly missing: string;
+}
+
+/** What a finder makes of its rows. */
+export interface Found {
+  readonly findings: readonly Finding[];
+  readonly gaps: readonly Gap[];
+}
+
 /** Prices of a model in USD per million tokens. */
 export interface ModelPrice {
+  readonly provider: string;
   readonly input: Big;
   readonly cached_input: Big | null;
+  readonly cache_write: Big | null;
   readonly output: Big;
 }
 
@@ -44,12 +63,15 @@ export interface Basis {
   /** Whole days from the first call to the last, at least 1. */
   readonly observed_days: number;
   readonly total_cost_usd: Big;
+  /** Whether any call names its user: without that, nothing follows from calls that name none. */
+  readonly names_users: boolean;
   priceOf(model: string): ModelPrice | null;
   /** Models of the same maker that cost less, cheapest last; null when the price book does not know the model. */
   cheaperThan(model: string): { readonly model: string; readonly price: ModelPrice } | null;
 }
 
-const month_days = 30;
+/** Fewer calls than this are no pattern, whatever their share. */
+export const enough_calls = 20;
 /** With less data than this a month is not extrapolated from it. */
 export const enough_days = 7;
 /** Below this share of the whole cost a finding is noise. */
@@ -60,38 +82,31 @@ export function isWorthSaying(observed_usd: Big, basis: Basis): boolean {
   return observed_usd.gt('0.01') && observed_usd.gte(basis.total_cost_usd.times(min_share));
 }
 
-/**
- * A saving over the observed days as a monthly one. With fewer than seven days `low` and `expected` are what the data
- * itself shows, and only `high` is extrapolated.
- */
-export function perMonth(observed: { low: Big; expected: Big; high: Big }, basis: Basis): Saving {
-  const factor = new Big(month_days).div(basis.observed_days);
-  const enough = basis.observed_days >= enough_days;
-  const known = enough ? factor : new Big(1);
+/** A finding before its figures are a month's. */
+export interface Draft extends Pick<Finding, 'kind' | 'title' | 'confidence' | 'effort' | 'risk' | 'experiment'> {
+  /** What was seen; the query's name is put behind it. */
+  readonly seen: string;
+  /** What `observed` starts from, where it takes more than one step. */
+  readonly steps?: readonly Equation[];
+  /** Over the observed days. */
+  readonly observed: Estimate;
+  /** Days that `observed` is about, where they are not all days of the data. */
+  readonly days?: number;
+}
+
+/** Makes the finding of one row: its saving for a month, its arithmetic as text. */
+export function findingOf(query: NamedQuery, row: object, draft: Draft, basis: Basis): Finding {
+  const { seen, steps = [], observed, days = basis.observed_days, ...rest } = draft;
+  const extrapolated = basis.observed_days >= enough_days;
   return {
-    low: usd(observed.low.times(known)),
-    expected: usd(observed.expected.times(known)),
-    high: usd(observed.high.times(factor)),
+    ...rest,
+    query: { name: query.name, params: query.params },
+    evidence: `${seen} (query ${query.name}).`,
+    evidence_rows: [{ query: query.name, row: { ...row } }],
+    arithmetic: writeArithmetic({ steps, observed, days, extrapolated }),
+    saving_usd_month: monthOf(observed, days, extrapolated),
+    confidence: extrapolated ? rest.confidence : 'low',
   };
-}
-
-/** How a monthly figure comes from the observed one, as text. */
-export function monthArithmetic(observed: Big, basis: Basis): string {
-  const days = basis.observed_days;
-  if (days >= enough_days) {
-    const month = usd(observed.times(month_days).div(days));
-    return `$${usd(observed)} in ${days} days × 30 / ${days} = $${month} a month`;
-  }
-  return `$${usd(observed)} in ${days} day${days === 1 ? '' : 's'} of data; too short to extrapolate, so taken as it is`;
-}
-
-export function lowerConfidence(confidence: Confidence, basis: Basis): Confidence {
-  return basis.observed_days >= enough_days ? confidence : 'low';
-}
-
-/** Six decimals: a tenth of a thousandth of a cent; half-even like every other rounding here. */
-export function usd(amount: Big): string {
-  return amount.round(6, Big.roundHalfEven).toFixed();
 }
 
 export function named(feature: string): string {

@@ -1,37 +1,42 @@
 import Big from 'big.js';
 import type { Answer, OutputHeavyRow } from '../../analytics/index.ts';
-import { count, isWorthSaying, monthArithmetic, named, perMonth } from './finding.ts';
-import type { Basis, Finding } from './finding.ts';
+import { rounded, share, type Equation } from './arithmetic.ts';
+import { count, enough_calls, findingOf, isWorthSaying, named } from './finding.ts';
+import type { Basis, Found } from './finding.ts';
+import { standApart } from './stand-apart.ts';
 
-/** Features whose mean answer is far longer than their median one: a cap saves the tail. */
-export function findOutputHeavy({ query, rows }: Answer<OutputHeavyRow>, basis: Basis): Finding[] {
-  return rows.flatMap((row): Finding[] => {
+/** Answers several times as long as usual, to ordinary prompts: a limit of twice the usual cuts them off. */
+export function findOutputHeavy({ query, rows }: Answer<OutputHeavyRow>, basis: Basis): Found {
+  const findings = rows.flatMap((row) => {
     const price = basis.priceOf(row.model);
-    if (price === null || row.calls < 20) return [];
-    const usual = new Big(row.p50_output_tokens).times(row.calls);
-    const excess = new Big(row.output_tokens).minus(usual);
-    // Answers of much the same length have no tail to cut.
-    if (excess.lt(usual.times('0.25'))) return [];
-    const high = excess.times(price.output).div(1_000_000);
-    const expected = high.times('0.5');
-    if (!isWorthSaying(expected, basis)) return [];
-    return [
-      {
-        kind: 'output_heavy',
-        title: `Cap the answer length: ${named(row.feature)}, ${row.model}`,
-        evidence:
-          `${count(row.calls)} calls wrote ${row.output_per_input} output tokens per input token; the median answer ` +
-          `has ${row.p50_output_tokens} tokens, the 95th percentile ${row.p95_output_tokens} (query ${query.name}).`,
-        evidence_rows: [{ query: query.name, row: { ...row } }],
-        arithmetic:
-          `(${row.output_tokens} − ${row.calls} × ${row.p50_output_tokens}) = ${excess.toFixed()} tokens beyond the ` +
-          `median × $${price.output.toFixed()} per million, half of it: ${monthArithmetic(expected, basis)}`,
-        saving_usd_month: perMonth({ low: expected.times('0.5'), expected, high }, basis),
-        confidence: 'low',
-        effort: 'hours',
-        risk: 'Long answers may be what the users want.',
-        experiment: 'Ask for brevity and set max tokens to the 75th percentile for a tenth of the calls.',
+    const { calls, longest_answers: apart, between_answers: between, long_answers: ordinary } = row;
+    if (price === null || row.feature === '' || row.long_answers < enough_calls) return [];
+    if (!standApart({ calls, apart, between, ordinary })) return [];
+    const cut = (says: string, tokens: string): Equation => ({
+      says,
+      expression: `${tokens} × ${price.output.toFixed()} / 1000000`,
+      value: rounded(new Big(tokens).times(price.output).div(1_000_000)),
+    });
+    const expected = cut('tokens beyond twice the median', row.tokens_over_twice_median);
+    if (!isWorthSaying(expected.value, basis)) return [];
+    const draft = {
+      kind: 'output_heavy',
+      title: `Cap the answer length: ${named(row.feature)}, ${row.model}`,
+      seen:
+        `${count(row.long_answers)} of ${count(row.calls)} answers have more than 4 × the median of ` +
+        `${row.median_output_tokens} output tokens, to prompts of ordinary length, and ${count(row.between_answers)} ` +
+        'between 2 and 4 ×',
+      observed: {
+        expected,
+        low: share('low, if half of it is wanted', expected, '0.5'),
+        high: cut('high, tokens beyond the median', row.tokens_over_median),
       },
-    ];
+      confidence: 'medium',
+      effort: 'hours',
+      risk: 'An answer that is cut off may be of no use: ask for brevity first, and cap at twice the usual.',
+      experiment: 'Set max tokens to twice the median for a tenth of the calls, and read what was cut off.',
+    } as const;
+    return [findingOf(query, row, draft, basis)];
   });
+  return { findings, gaps: [] };
 }

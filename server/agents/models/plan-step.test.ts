@@ -73,7 +73,7 @@ function play(coverage: CoverageRow, tools = optimizationAgent.tools.map(({ name
 describe('the planner', () => {
   test('asks everything, phase by phase, of data that has everything', () => {
     const { steps, text } = play(full);
-    expect(steps.map((tools) => tools.length)).toEqual([2, 5, 8]);
+    expect(steps.map((tools) => tools.length)).toEqual([2, 5, 10]);
     expect(steps[0]).toEqual(['usage_coverage', 'usage_totals']);
     expect(text).toContain('Nothing was found that is worth changing.');
     expect(text).not.toContain('Not enough data');

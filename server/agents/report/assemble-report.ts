@@ -1,15 +1,9 @@
 import type { NamedQuery } from '../../analytics/index.ts';
-import { enough_days, type Finding } from '../findings/finding.ts';
+import { enough_days, type Finding, type Gap } from '../findings/finding.ts';
 import { rankFindings } from '../findings/rank-findings.ts';
 import type { Facts } from './facts.ts';
 import { questions } from './questions.ts';
 import { renderReport } from './render-report.ts';
-
-/** Something that the data cannot tell, and why. */
-export interface Gap {
-  readonly about: string;
-  readonly missing: string;
-}
 
 /** A statement about the usage, with the query that its figures come from. */
 export interface Observation {
@@ -48,6 +42,9 @@ export interface ReportInput {
   observe(facts: Facts): readonly Observation[];
 }
 
+/** An event has at most 256 KiB, and nobody reads further. */
+const max_recommendations = 30;
+
 /** Makes the report from what the tools found. Pure: the same results give the same report. */
 export function assembleReport({ title, facts, tools, observe }: ReportInput): Report {
   const { totals } = facts;
@@ -62,7 +59,7 @@ export function assembleReport({ title, facts, tools, observe }: ReportInput): R
       query: 'usage_totals',
     },
     observations: observe(facts),
-    recommendations: rankFindings(facts.findings),
+    recommendations: rankFindings(facts.findings).slice(0, max_recommendations),
     searched: facts.searched,
     not_enough_data: gapsOf(facts, tools),
     queries: facts.queries,
@@ -83,5 +80,5 @@ function gapsOf(facts: Facts, tools: readonly string[]): Gap[] {
   });
   const estimates = tools.some((tool) => tool.startsWith('find_')) && Math.ceil(coverage.span_days) < enough_days;
   const short = `the data spans ${coverage.span_days} days, fewer than ${enough_days}: savings are what it shows itself`;
-  return estimates ? [...gaps, { about: 'a month', missing: short }] : gaps;
+  return [...gaps, ...facts.gaps, ...(estimates ? [{ about: 'a month', missing: short }] : [])];
 }

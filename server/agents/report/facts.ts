@@ -7,7 +7,7 @@ import type {
   TotalsRow,
   UserRow,
 } from '../../analytics/index.ts';
-import type { Finding } from '../findings/finding.ts';
+import type { Finding, Gap } from '../findings/finding.ts';
 import type { Forecast } from '../tools/forecast-usage.ts';
 
 /** A tool result as it stands in the log or in a prompt. */
@@ -27,6 +27,8 @@ export interface Facts {
   readonly by_user: readonly UserRow[] | null;
   readonly forecast: Forecast | null;
   readonly findings: readonly Finding[];
+  /** What finders could not tell from their rows. */
+  readonly gaps: readonly Gap[];
   /** True if savings were looked for at all. */
   readonly searched: boolean;
   /** Every query asked, by name, once. */
@@ -38,6 +40,7 @@ interface ToolOutput {
   readonly query?: NamedQuery;
   readonly rows?: readonly unknown[];
   readonly findings?: readonly Finding[];
+  readonly gaps?: readonly Gap[];
   readonly forecast?: Forecast | null;
 }
 
@@ -59,6 +62,7 @@ export function readFacts(results: readonly RecordedResult[]): Facts {
     by_user: rows<UserRow>('usage_by_user'),
     forecast: outputs.get('forecast_usage')?.forecast ?? null,
     findings: [...outputs.values()].flatMap((output) => output.findings ?? []),
+    gaps: [...outputs.values()].flatMap((output) => output.gaps ?? []),
     searched: [...outputs.values()].some((output) => output.findings !== undefined),
     queries: [...queries.values()],
     failed_tools: results.filter(({ ok, tool }) => !ok && !outputs.has(tool)).map(({ tool }) => tool),

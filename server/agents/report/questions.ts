@@ -1,5 +1,5 @@
 import type { CoverageRow } from '../../analytics/index.ts';
-import { enough_days } from '../findings/finding.ts';
+import { enough_calls, enough_days } from '../findings/finding.ts';
 
 export type Phase = 'triage' | 'data' | 'optimization' | 'actions';
 
@@ -13,7 +13,6 @@ export interface Question {
 }
 
 const always = (): null => null;
-const enough_calls = 20;
 
 function lacks(column: keyof CoverageRow, what: string): (coverage: CoverageRow) => string | null {
   return (coverage) => (coverage[column] === 0 ? `no call has ${what}` : null);
@@ -29,6 +28,8 @@ const tooFew = ({ rows }: CoverageRow): string | null =>
   rows < enough_calls ? `there are ${rows} calls, fewer than ${enough_calls}` : null;
 const tooShort = ({ days }: CoverageRow): string | null =>
   days < enough_days ? `the data covers ${days} day${days === 1 ? '' : 's'}, fewer than ${enough_days}` : null;
+const noTwoWeeks = ({ days }: CoverageRow): string | null =>
+  days < 14 ? `the data covers ${days} day${days === 1 ? '' : 's'}, fewer than 14` : null;
 const noCost = lacks('with_cost', 'a cost: name the model, so that the price book can give one');
 const noModel = lacks('with_model', 'a model');
 
@@ -71,7 +72,14 @@ export const questions: readonly Question[] = [
     tool: 'find_cost_outliers',
     phase: 'optimization',
     about: 'users out of line',
-    missing: first(noCost, lacks('with_user', 'a user'), tooFew),
+    missing: first(noCost, lacks('with_user', 'a user'), tooFew, tooShort),
+  },
+  { tool: 'find_cost_spikes', phase: 'optimization', about: 'days out of line', missing: first(noCost, noTwoWeeks) },
+  {
+    tool: 'find_prompt_growth',
+    phase: 'optimization',
+    about: 'prompts that grow',
+    missing: first(noCost, lacks('with_feature', 'a feature'), noTwoWeeks),
   },
   { tool: 'find_smaller_model', phase: 'optimization', about: 'smaller models', missing: first(noCost, tooFew) },
 ];

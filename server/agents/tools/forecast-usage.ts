@@ -1,7 +1,7 @@
 import Big from 'big.js';
 import { usageByDay, usageScope, type DayRow } from '../../analytics/index.ts';
 import { defineTool } from '../define-tool.ts';
-import { usd } from '../findings/finding.ts';
+import { usd } from '../findings/arithmetic.ts';
 
 export interface Forecast {
   /** Days with calls that the forecast stands on. */

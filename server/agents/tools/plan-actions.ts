@@ -19,7 +19,7 @@ export const planActionsTool = defineTool({
           saving_usd_month: z.object({ low: amount, expected: amount, high: amount }),
         }),
       )
-      .max(70),
+      .max(100),
   }),
   execute({ input }) {
     const actions = rankFindings(input.findings).map(({ title, effort, confidence }, index) => ({

@@ -28,6 +28,7 @@ async function makeBasis(ctx: Ctx, scope: UsageScope): Promise<Basis> {
   const span_days = coverage.rows[0]?.span_days ?? 0;
   return {
     observed_days: Math.max(1, Math.ceil(span_days)),
+    names_users: (coverage.rows[0]?.with_user ?? 0) > 0,
     total_cost_usd: new Big(totals.rows[0]?.cost_usd ?? 0),
     ...readPrices(new Date(ctx.platform.clock.nowMs()), prices),
   };

@@ -8,10 +8,13 @@ export function readPrices(at: Date, list: PriceList): Pick<Basis, 'priceOf' | '
   const price = (model: string): ModelPrice | null => {
     const found = priceOf(model, at, list);
     if (found === null) return null;
-    const { input_usd_mtok, cached_input_usd_mtok, output_usd_mtok } = found;
+    const { provider, input_usd_mtok, cached_input_usd_mtok, cache_write_usd_mtok, output_usd_mtok } = found;
+    const optional = (usd: string | null): Big | null => (usd === null ? null : new Big(usd));
     return {
+      provider,
       input: new Big(input_usd_mtok),
-      cached_input: cached_input_usd_mtok === null ? null : new Big(cached_input_usd_mtok),
+      cached_input: optional(cached_input_usd_mtok),
+      cache_write: optional(cache_write_usd_mtok),
       output: new Big(output_usd_mtok),
     };
   };

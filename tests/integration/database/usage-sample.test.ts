@@ -12,8 +12,8 @@ import {
   repeatedPrompts,
   retriesAndErrors,
   shortCalls,
-  usageByUser,
   usageTotals,
+  userBursts,
   type PlantedKind,
   type Sample,
 } from '../../../server/analytics/index.ts';
@@ -102,14 +102,16 @@ const found: Record<PlantedKind, () => Promise<{ subject: string | undefined; sa
     return { subject: row?.feature, saving: new Big(row?.failed_cost_usd ?? 0) };
   },
   async batchable() {
-    const [row, second] = (await offPeakShare({ ctx, input: {} })).rows;
-    expect(second?.off_peak_share).toBeLessThan(0.5);
+    const atNight = (await offPeakShare({ ctx, input: {} })).rows.filter((each) => each.off_peak_share > 0.5);
+    expect(atNight).toHaveLength(1);
+    const [row] = atNight;
     return { subject: row?.feature, saving: new Big(row?.cost_usd ?? 0).div(2) };
   },
   async user_outlier() {
-    const [row, second] = (await usageByUser({ ctx, input: {} })).rows;
-    expect(row?.times_median_cost).toBeGreaterThan(3 * (second?.times_median_cost ?? 0));
-    return { subject: row?.user_id, saving: new Big(row?.cost_usd ?? 0).minus(row?.median_cost_usd ?? 0) };
+    const [row, ...more] = (await userBursts({ ctx, input: {} })).rows;
+    expect(more).toEqual([]);
+    const usual = new Big(row?.own_median_day_usd ?? 0).times(row?.burst_days ?? 0);
+    return { subject: row?.user_id, saving: new Big(row?.burst_cost_usd ?? 0).minus(usual) };
   },
 };
 
@@ -130,7 +132,7 @@ describe('what was planted', () => {
 
   it('T1 another organisation finds nothing of it', async () => {
     const questions = [exactDuplicates, offPeakShare, oversizedContext, repeatedPrompts, retriesAndErrors, shortCalls];
-    for (const ask of [...questions, usageByUser]) expect((await ask({ ctx: other, input: {} })).rows).toEqual([]);
+    for (const ask of [...questions, userBursts]) expect((await ask({ ctx: other, input: {} })).rows).toEqual([]);
     expect((await usageTotals({ ctx: other, input: {} })).rows[0]).toMatchObject({ calls: 0, first_at: null });
     expect((await dataCoverage({ ctx: other, input: {} })).rows[0]).toMatchObject({ rows: 0, span_days: 0 });
   });
