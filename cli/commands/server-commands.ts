@@ -9,7 +9,7 @@ interface Passthrough {
 
 /** Commands that the server itself carries out: this process becomes it, with the same words. */
 const passthroughs: readonly Passthrough[] = [
-  { name: 'start', summary: 'serve until SIGTERM', usage: '[--port N] [--data DIR]' },
+  { name: 'start', summary: 'serve until SIGTERM', usage: '[--port N] [--data DIR] [--agents DIR]' },
   {
     name: 'admin',
     summary: 'operate: users, organisations, plans',

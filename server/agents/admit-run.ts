@@ -2,7 +2,7 @@ import { NetraError, type IfBusy } from '@netra/contract';
 import type { Ctx, Platform } from '../platform/index.ts';
 import { isStorable, maxEventData_bytes, nodeOf, type Claim, type Seat } from '../runs/index.ts';
 import type { Agent } from './define-agent.ts';
-import { builtinAgents } from './find-agent.ts';
+import { agentsOf } from './find-agent.ts';
 import { admissionsOf } from './group-admissions.ts';
 import { hashRequest } from './hash-request.ts';
 import { modelNameFor } from './models/choose-model.ts';
@@ -79,8 +79,8 @@ export function checkRequest(
 }
 
 /** Undefined for one that is not here: whether the plan has it is answered first, then that it is not here. */
-function agentHere({ config }: Platform, agent: string): Agent | undefined {
-  return builtinAgents(config).find(({ name }) => name === agent);
+function agentHere(platform: Platform, agent: string): Agent | undefined {
+  return agentsOf(platform).find(({ name }) => name === agent);
 }
 
 function askFor(
@@ -113,9 +113,17 @@ function askFor(
     start_at,
     lease_ms: config.lease_ms,
     lease_token: ids.uuid(),
-    max_micro: input.max_credits_micro === undefined ? null : BigInt(input.max_credits_micro),
+    max_micro: capOf(agent, input),
     credits: config.credits,
   };
+}
+
+/** The lower of what the caller and the agent allow; null = no cap. */
+function capOf(agent: Agent | undefined, { max_credits_micro }: AdmitInput): bigint | null {
+  const own_micro = agent?.budget_micro ?? null;
+  if (max_credits_micro === undefined) return own_micro;
+  const asked_micro = BigInt(max_credits_micro);
+  return own_micro !== null && own_micro < asked_micro ? own_micro : asked_micro;
 }
 
 function startOf({ clock }: Platform, { start_at, delay_ms }: AdmitInput): string | null {

@@ -1,3 +1,4 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
 import { z } from 'zod';
 import type { Tool } from './define-tool.ts';
@@ -24,6 +25,13 @@ export interface AgentBounds {
   readonly max_output_tokens: number;
 }
 
+/** A model that an agent brings itself. */
+export interface OwnModel {
+  /** Kept by the run; what the price book knows it by. */
+  readonly name: string;
+  open(input: unknown): LanguageModelV4;
+}
+
 /** An agent as data: what it is told, what it may call, and how its answer is put together. Fees live in plans/. */
 export interface Agent {
   readonly name: string;
@@ -31,9 +39,11 @@ export interface Agent {
   readonly description: string;
   readonly instructions: string;
   /** `default`: the configured endpoint, else the planner. `rehearsal`: no model at all. */
-  readonly model: 'default' | 'rehearsal';
+  readonly model: 'default' | 'rehearsal' | OwnModel;
   readonly tools: readonly Tool[];
   readonly bounds: AgentBounds;
+  /** The most that a run may cost with its fee; it asks before it goes beyond. */
+  readonly budget_micro?: bigint;
   /** How many tool results make a whole answer: a run that stops early pays for the share the log shows. */
   readonly expected_results: number;
   /** Throws `invalid_request` that says what is wrong. */

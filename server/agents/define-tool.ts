@@ -37,6 +37,8 @@ export interface Tool {
   /** A larger result is refused: it would bloat every later prompt and the log. */
   readonly max_output_bytes: number;
   readonly input_schema: JSONSchema7;
+  /** Whether a person has to allow this call first. */
+  needsApproval?(input: unknown): boolean;
   prepare(input: unknown): PreparedCall | RefusedCall;
 }
 

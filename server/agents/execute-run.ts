@@ -49,7 +49,7 @@ async function openScope(
   journal: Journal,
 ): Promise<RunScope | NetraError> {
   try {
-    const agent = findAgent(claim.agent, platform.config);
+    const agent = findAgent(claim.agent, platform);
     const conversation = new Conversation(agent, claim.input, await readHistory({ platform, claim, agent }));
     for (const event of journal.events) conversation.add(event);
     const { org_id, user_id, role, run_id } = claim;
@@ -58,7 +58,7 @@ async function openScope(
       ctx: { platform, principal, trace_id: run_id },
       claim,
       agent,
-      model: openModel(claim.model, platform.config),
+      model: openModel(claim.model, platform.config, agent.model, claim.input),
       conversation,
       writer: writeEvents(journal),
       signal,

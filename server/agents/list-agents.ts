@@ -1,6 +1,6 @@
 import type { Ctx } from '../platform/index.ts';
 import { listAgentTerms } from '../plans/index.ts';
-import { builtinAgents } from './find-agent.ts';
+import { agentsOf } from './find-agent.ts';
 
 export interface ListedAgent {
   readonly agent: string;
@@ -14,7 +14,7 @@ export interface ListedAgent {
 /** The agents that this installation runs and sells, with their fee now and whether the organisation's plan has them. */
 export async function listAgents({ ctx }: { readonly ctx: Ctx }): Promise<readonly ListedAgent[]> {
   const terms = new Map((await listAgentTerms({ ctx, input: {} })).map((row) => [row.agent, row]));
-  return builtinAgents(ctx.platform.config).flatMap(({ name, title, description }): ListedAgent[] => {
+  return agentsOf(ctx.platform).flatMap(({ name, title, description }): ListedAgent[] => {
     const found = terms.get(name);
     if (found === undefined) return [];
     const { fee_micro, in_plan, plan_that_lifts_it } = found;

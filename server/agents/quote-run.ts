@@ -3,7 +3,7 @@ import { currentPrices, priceOf, type PriceList } from '../billing/index.ts';
 import { oneRow, type Ctx } from '../platform/index.ts';
 import { mostItCosts } from './call-tokens.ts';
 import { max_broken_answers, type Agent } from './define-agent.ts';
-import { builtinAgents } from './find-agent.ts';
+import { agentsOf } from './find-agent.ts';
 import { modelNameFor } from './models/choose-model.ts';
 import { quoteRunStatement, type QuoteRow } from './sql/quote-run.ts';
 
@@ -40,7 +40,7 @@ export interface RunQuote {
  */
 export async function quoteRun({ ctx, input }: { ctx: Ctx; input: QuoteInput }): Promise<RunQuote> {
   const { platform, principal } = ctx;
-  const agent = builtinAgents(platform.config).find(({ name }) => name === input.agent);
+  const agent = agentsOf(platform).find(({ name }) => name === input.agent);
   if (agent !== undefined && input.input !== undefined) agent.parseInput(input.input);
   const model = agent === undefined ? null : modelNameFor(agent, platform.config);
   const statement = quoteRunStatement(principal.org_id, principal.user_id, input.agent, model);

@@ -3,7 +3,7 @@ import type { Platform } from '../platform/index.ts';
 import { readTurns, type Claim, type Said, type Turn } from '../runs/index.ts';
 import { countHigh } from './count-high.ts';
 import type { Agent } from './define-agent.ts';
-import { builtinAgents } from './find-agent.ts';
+import { agentsOf } from './find-agent.ts';
 
 /** Of what a model may be asked with: the rest is for the run's own steps. */
 const max_share = 0.25;
@@ -37,9 +37,9 @@ export async function readHistory({
   return newest_first.toReversed();
 }
 
-function wordsOf({ config }: Platform, { agent, input, output }: Turn): readonly Said[] {
+function wordsOf(platform: Platform, { agent, input, output }: Turn): readonly Said[] {
   return [
-    { author: 'user', text: questionOf(builtinAgents(config), agent, input) },
+    { author: 'user', text: questionOf(agentsOf(platform), agent, input) },
     { author: 'agent', text: answerOf(output) },
   ];
 }

@@ -1,4 +1,5 @@
 import { askModel } from './ask-model.ts';
+import { askFirst, approvalsFor } from './approvals.ts';
 import { callTools, executing, numberCalls } from './call-tools.ts';
 import { ModelFailure } from './model-failure.ts';
 import { say, type RunScope } from './run-scope.ts';
@@ -31,7 +32,15 @@ export async function takeSteps(scope: RunScope): Promise<string | null> {
     say(scope, calls.map(executing));
     // R2: the call is in the log before the tool runs, so a worker that takes over knows that it may have run.
     await scope.writer.flush();
-    const wrong = await callTools(scope, calls);
+    const asking = calls.filter((call) => askFirst(scope, call));
+    const wrong = await callTools(
+      scope,
+      calls.filter((call) => !asking.includes(call)),
+    );
+    if (asking.length > 0) {
+      say(scope, approvalsFor(asking));
+      return null;
+    }
     wrong_steps = wrong === calls.length ? wrong_steps + 1 : 0;
     if (wrong_steps >= max_wrong_steps) {
       throw new ModelFailure(`the model’s tool calls were wrong ${max_wrong_steps} times in a row`, false);

@@ -10,6 +10,7 @@ export interface AdminCommand {
 
 // Each is loaded when asked for. A new noun is a file in `admin/` and a line here.
 const nouns: Readonly<Record<string, () => Promise<AdminCommand>>> = {
+  agent: async () => (await import('./admin/agent.ts')).agent,
   grant: async () => (await import('./admin/grant.ts')).grant,
   invoice: async () => (await import('./admin/invoice.ts')).invoice,
   plan: async () => (await import('./admin/plan.ts')).plan,

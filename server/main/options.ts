@@ -4,6 +4,7 @@ import { loadConfig, type LoadedConfig } from '../platform/index.ts';
 export interface CommonFlags {
   readonly data?: string | undefined;
   readonly port?: string | undefined;
+  readonly agents?: string | undefined;
 }
 
 /** Options of `parseArgs` that every command takes. */
@@ -15,6 +16,7 @@ export function configFrom(flags: CommonFlags): LoadedConfig {
     flags: {
       ...(flags.data === undefined ? {} : { NETRA_DATA: flags.data }),
       ...(flags.port === undefined ? {} : { NETRA_PORT: flags.port }),
+      ...(flags.agents === undefined ? {} : { NETRA_AGENTS_DIR: flags.agents }),
     },
   });
 }

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { admitRun, executeRun } from '../agents/index.ts';
+import { admitRun, executeRun, loadAgents } from '../agents/index.ts';
 import { keepPriceBook } from '../billing/index.ts';
 import { compatRoutes } from '../compat/index.ts';
 import { createHttp, type Probes } from '../http/index.ts';
@@ -29,6 +29,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly url: stri
   shutdown.add('rooms', () => house.close());
   const { platform, accounts } = house;
   const { config } = platform;
+  shutdown.add('own agents', await loadAgents({ platform }));
   shutdown.add('configuration', await sayConfig(platform, options.config));
   const worker = createWorker({
     platform,

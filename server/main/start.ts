@@ -7,9 +7,9 @@ import { serve } from './serve.ts';
 /** Time beyond the drain for sockets, pools and embedded stores to close. */
 const closing_ms = 15_000;
 
-/** `start [--port N] [--data DIR]`: serves until SIGTERM, then drains. One line on stdout when it serves. */
+/** `start [--port N] [--data DIR] [--agents DIR]`: serves until SIGTERM, then drains. One line on stdout when it serves. */
 export async function run(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: commonOptions });
+  const { values } = parseArgs({ args: [...args], options: { ...commonOptions, agents: { type: 'string' } } });
   const config = configFrom(values);
   const log = openLog({ level: config.log_level });
   const shutdown = openShutdown({ log, timeout_ms: Math.max(config.drain_ms, config.drain_notice_ms) + closing_ms });

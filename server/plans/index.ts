@@ -12,8 +12,11 @@ export { listGrantSchedules, type ListGrantSchedulesInput } from './grants/list-
 export { scheduleGrant, type ScheduleGrantInput } from './grants/schedule-grant.ts';
 export { stopGrantSchedule, type StopGrantScheduleInput } from './grants/stop-grant-schedule.ts';
 export { grantDuePeriods } from './grant-due-periods.ts';
+export { listAgentOffers } from './list-agent-offers.ts';
 export { listAgentTerms } from './list-agent-terms.ts';
 export { listPlans } from './list-plans.ts';
+export { offerAgent } from './offer-agent.ts';
+export { openAgent } from './open-agent.ts';
 export { planOf } from './plan-of.ts';
 export { planThatLifts, type LimitNeed } from './plan-that-lifts.ts';
 export { reactivateSubscription } from './reactivate-subscription.ts';

@@ -26,6 +26,13 @@ const origins = text
   .pipe(z.array(origin))
   .default([]);
 
+const port = String.raw`(:\d{1,5})?`;
+const hostName = new RegExp(String.raw`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])${port}$`, 'i');
+const hosts = text
+  .transform((value) => value.split(',').map((part) => part.trim().toLowerCase()))
+  .pipe(z.array(z.string().regex(hostName, 'must be hosts: name or address, and a port if it is not the usual one')))
+  .default([]);
+
 /** The one schema. Everything the server can be told, by the name it is told under. */
 export const configSchema = z.object({
   NETRA_ENV: z.enum(environments).default('development'),
@@ -75,6 +82,8 @@ export const configSchema = z.object({
   NETRA_DRAIN_MS: whole(0, 600_000, 10_000),
   NETRA_DRAIN_NOTICE_MS: whole(0, 600_000, 0),
   NETRA_OUTGOING_LOOPBACK: z.enum(['on', 'off']).default('off'),
+  NETRA_AGENTS_DIR: text.optional(),
+  NETRA_AGENTS_HOSTS: hosts,
 });
 
 export type Settings = z.output<typeof configSchema>;
@@ -98,4 +107,9 @@ export const secretKeys: ReadonlySet<ConfigKey> = new Set<ConfigKey>([
 ]);
 
 /** Differs between honest nodes: left out when nodes are compared. */
-export const nodeKeys: ReadonlySet<ConfigKey> = new Set<ConfigKey>(['NETRA_DATA', 'NETRA_HOST', 'NETRA_PORT']);
+export const nodeKeys: ReadonlySet<ConfigKey> = new Set<ConfigKey>([
+  'NETRA_DATA',
+  'NETRA_HOST',
+  'NETRA_PORT',
+  'NETRA_AGENTS_DIR',
+]);

@@ -71,6 +71,12 @@ export interface Config {
   readonly drain_notice_ms: number;
   /** Requests to addresses that tenants chose may go to this machine, and by http. */
   readonly outgoing_loopback: boolean;
+  /** Where this installation's own agents are; absolute. null = it has none. */
+  readonly agents_dir: string | null;
+  /** `host` or `host:port` that own agents may be reached at though they are not of the public internet. */
+  readonly agents_hosts: readonly string[];
+  /** What a variable says that a file of the agents folder names: environment, else env file. Never one of ours. */
+  readonly variable: (name: string) => string | undefined;
   /** Where each key came from, for `netra config check`. */
   readonly sources: Readonly<Record<ConfigKey, Source>>;
   readonly settings: Settings;
@@ -113,7 +119,7 @@ export function loadConfig(input: ConfigInput = {}): LoadedConfig {
   const broken = settings ? [...rules.flatMap((rule) => rule(settings)), ...sharedSecret(settings)] : [];
   problems.push(...broken.filter(({ key }) => !bad.has(key)));
   if (problems.length > 0 || !settings) throw invalid(problems);
-  return freeze(settings, sources);
+  return freeze(settings, sources, (name) => (name.startsWith('NETRA_') ? undefined : (env[name] ?? file[name])));
 }
 
 function without(raw: Raw, problems: readonly Problem[]): Raw {
@@ -199,7 +205,7 @@ function invalid(problems: readonly Problem[]): NetraError {
   return new NetraError('config_invalid', `The configuration is not valid:\n${lines.join('\n')}`, { problems });
 }
 
-function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedConfig {
+function freeze(settings: Settings, sources: Record<ConfigKey, Source>, variable: Config['variable']): LoadedConfig {
   const { NETRA_MODEL_URL: url, NETRA_MODEL_NAME: name, NETRA_MODEL_KEY: key } = settings;
   return Object.freeze({
     env: settings.NETRA_ENV,
@@ -230,6 +236,9 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>): LoadedC
     parked_ms: settings.NETRA_PARKED_HOURS * 3_600_000,
     drain_notice_ms: settings.NETRA_DRAIN_NOTICE_MS,
     outgoing_loopback: settings.NETRA_OUTGOING_LOOPBACK === 'on',
+    agents_dir: settings.NETRA_AGENTS_DIR === undefined ? null : resolve(settings.NETRA_AGENTS_DIR),
+    agents_hosts: Object.freeze(settings.NETRA_AGENTS_HOSTS),
+    variable,
     sources: Object.freeze(sources),
     settings: Object.freeze(settings),
   });

@@ -1,8 +1,9 @@
 /* oxlint-disable promise/no-callback-in-promise -- a look-up of node:net answers by callback */
-import { Resolver, type LookupAddress } from 'node:dns';
+import { lookup as lookUpHere, Resolver, type LookupAddress } from 'node:dns';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { Readable } from 'node:stream';
 import { NetraError } from '@netra/contract';
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent';
 
@@ -17,6 +18,8 @@ export interface Outgoing {
   /** Throws `invalid_request` unless a request to `url` could be allowed. Resolves no name. */
   check(url: string): void;
   send(request: OutgoingRequest): Promise<OutgoingAnswer>;
+  /** For libraries that ask for a `fetch`: the same guard, the body as a stream. A redirect is an answer, not followed. */
+  fetch(url: string | URL, init?: RequestInit, max_bytes?: number): Promise<Response>;
 }
 
 export interface OutgoingRequest {
@@ -50,6 +53,8 @@ export class OutgoingError extends Error {
 export interface OutgoingOptions {
   /** Allows http, 127.0.0.1 and ::1: for development and tests (config-rules.ts refuses it elsewhere). */
   readonly loopback: boolean;
+  /** `host` or `host:port` that an operator vouches for: by http too, and at private addresses. Never for a tenant's URL. */
+  readonly hosts?: readonly string[];
   /** Every address of a name. */
   readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
 }
@@ -63,31 +68,54 @@ const loopbackAddresses = ['127.0.0.1', '::1'];
 // RFC 6761, RFC 6762, and what resolves inside a network only.
 const innerNames = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home|corp|home\.arpa)$/;
 
-export function openOutgoing({ loopback, resolve = resolvePublicly }: OutgoingOptions): Outgoing {
+export function openOutgoing({ loopback, hosts = [], resolve = resolvePublicly }: OutgoingOptions): Outgoing {
   const options = { allowIPAddressList: loopback ? loopbackAddresses : [], keepAlive: false };
   const lookup = lookupBy(resolve, loopback);
   const agents = {
     'http:': new RequestFilteringHttpAgent({ ...options, lookup }),
     'https:': new RequestFilteringHttpsAgent({ ...options, lookup }),
   };
-  const check = (url: string): void => void parse(url, loopback);
+  const vouched = {
+    'http:': new http.Agent({ keepAlive: false, lookup: lookupVouched }),
+    'https:': new https.Agent({ keepAlive: false, lookup: lookupVouched }),
+  };
+  const open = (text: string): { readonly url: URL; readonly agent: http.Agent } => {
+    const url = readUrl(text);
+    const scheme = url.protocol === 'https:' ? 'https:' : 'http:';
+    if (!hosts.includes(url.host)) return { url: checkPublic(url, loopback), agent: agents[scheme] };
+    if (isNeverAllowed(hostOf(url))) throw refusal('must not be a link-local address');
+    return { url, agent: vouched[scheme] };
+  };
   return {
-    check,
+    check: (url) => void open(url),
     send(request) {
-      const url = parse(request.url, loopback);
-      return send(url, request, url.protocol === 'https:' ? agents['https:'] : agents['http:']);
+      const { url, agent } = open(request.url);
+      return send(url, request, agent);
+    },
+    fetch(text, init = {}, max_bytes = Infinity) {
+      const { url, agent } = open(String(text));
+      return fetchBy(url, init, agent, max_bytes);
     },
   };
 }
 
-function parse(text: string, loopback: boolean): URL {
+function readUrl(text: string): URL {
   const url = text.length <= maxUrl && URL.canParse(text) ? new URL(text) : null;
   if (url === null) throw refusal('is not a URL of at most 2048 characters');
-  if (url.protocol !== 'https:' && !(loopback && url.protocol === 'http:')) throw refusal('must start with https://');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refusal('must start with https://');
   // URLs are shown and logged; what is in them is no secret.
   if (url.username !== '' || url.password !== '') throw refusal('must not carry a user or password');
   if (url.hash !== '') throw refusal('must not have a fragment');
-  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  return url;
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+}
+
+function checkPublic(url: URL, loopback: boolean): URL {
+  if (url.protocol !== 'https:' && !loopback) throw refusal('must start with https://');
+  const host = hostOf(url);
   if (loopback && loopbackAddresses.includes(host)) return url;
   if (isIP(host) !== 0) throw refusal('must name a host, not an address');
   if (!host.includes('.') || innerNames.test(host)) throw refusal('must name a host of the public internet');
@@ -96,6 +124,70 @@ function parse(text: string, loopback: boolean): URL {
 
 function refusal(problem: string): NetraError {
   return new NetraError('invalid_request', `The URL ${problem}.`, { field: 'url' });
+}
+
+/** Where clouds tell a machine its credentials: nobody can vouch for these. */
+const never = new BlockList();
+never.addSubnet('169.254.0.0', 16, 'ipv4');
+never.addSubnet('fe80::', 10, 'ipv6');
+never.addAddress('fd00:ec2::254', 'ipv6');
+
+function isNeverAllowed(address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && never.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** As the machine resolves names, `/etc/hosts` too: an operator means what it means there. */
+const lookupVouched: LookupFunction = (hostname, options, callback) => {
+  lookUpHere(hostname, { ...options, all: true }, (error, found) => {
+    const [first] = error === null ? found : [];
+    if (first === undefined) return callback(error ?? new Error('no address'), '', 0);
+    if (found.some(({ address }) => isNeverAllowed(address))) {
+      return callback(Object.assign(new Error('link-local'), { code: notPublic }), '', 0);
+    }
+    if (options.all === true) callback(null, [...found]);
+    else callback(null, first.address, first.family);
+  });
+};
+
+/** Statuses that have no body (fetch standard, null body status). */
+const bodyless: ReadonlySet<number> = new Set([204, 205, 304]);
+
+async function fetchBy(url: URL, init: RequestInit, agent: http.Agent, max_bytes: number): Promise<Response> {
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const { method = 'GET', body } = init;
+  if (body !== undefined && body !== null && typeof body !== 'string') {
+    throw new TypeError('outgoing.fetch sends text only');
+  }
+  const headers = Object.fromEntries(new Headers(init.headers));
+  const sized = body ? { ...headers, 'content-length': String(Buffer.byteLength(body)) } : headers;
+  const signal = init.signal ?? undefined;
+  const client = url.protocol === 'https:' ? https : http;
+  const options = { method, agent, headers: sized, maxHeaderSize: 16_384, ...(signal && { signal }) };
+  const outgoing = client.request(url, options, (answer) => {
+    const status = answer.statusCode ?? 502;
+    const pairs = Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
+      values.map((value): [string, string] => [name, value]),
+    );
+    if (bodyless.has(status)) answer.resume();
+    const stream = bodyless.has(status) ? null : Readable.toWeb(bounded(answer, max_bytes));
+    resolve(new Response(stream as ReadableStream | null, { status, headers: pairs }));
+  });
+  outgoing.on('error', (error) => reject(signal?.aborted ? (signal.reason as Error) : named(error)));
+  outgoing.end(body ?? undefined);
+  return promise;
+}
+
+/** The answer's body; broken off where it is larger than it may be. */
+function bounded(answer: http.IncomingMessage, max_bytes: number): Readable {
+  let size = 0;
+  return answer.compose(async function* (parts: AsyncIterable<Buffer>) {
+    for await (const part of parts) {
+      size += part.length;
+      if (size > max_bytes) throw new OutgoingError(`The answer is larger than ${max_bytes} bytes.`, false);
+      yield part;
+    }
+  } as never) as unknown as Readable;
 }
 
 async function send(url: URL, request: OutgoingRequest, agent: http.Agent): Promise<OutgoingAnswer> {

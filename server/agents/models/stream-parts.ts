@@ -13,7 +13,7 @@ export interface Decision {
 }
 
 /** Rules read no tokens, and nobody is charged for any. */
-const no_usage: LanguageModelV4Usage = {
+export const noUsage: LanguageModelV4Usage = {
   inputTokens: { total: 0, noCache: 0, cacheRead: 0, cacheWrite: 0 },
   outputTokens: { total: 0, text: 0, reasoning: 0 },
 };
@@ -34,7 +34,7 @@ export function* streamParts(decision: Decision): Generator<LanguageModelV4Strea
   for (const [index, call] of decision.calls.entries()) {
     yield { type: 'tool-call', toolCallId: `p${index}`, toolName: call.tool, input: JSON.stringify(call.input) };
   }
-  yield { type: 'finish', usage: no_usage, finishReason: finishReasonOf(decision) };
+  yield { type: 'finish', usage: noUsage, finishReason: finishReasonOf(decision) };
 }
 
 /** The decision as one answer. */
@@ -50,7 +50,7 @@ export function generateResult(decision: Decision): LanguageModelV4GenerateResul
       input: JSON.stringify(call.input),
     });
   }
-  return { content, finishReason: finishReasonOf(decision), usage: no_usage, warnings: [] };
+  return { content, finishReason: finishReasonOf(decision), usage: noUsage, warnings: [] };
 }
 
 /** A stream over parts; `pause` runs before each delta, so that a rehearsal can spread them over time. */

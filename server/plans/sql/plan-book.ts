@@ -32,7 +32,7 @@ export interface BookChange {
   readonly change_id: bigint;
   readonly at: Date;
   readonly changed_by: string;
-  readonly book: 'plan' | 'fee' | 'price';
+  readonly book: 'plan' | 'fee' | 'price' | 'offer';
   readonly subject: string;
   readonly valid_from: Date;
   readonly action: 'add' | 'replace' | 'retire';
@@ -63,7 +63,7 @@ export function readDatedFeesStatement(): Statement {
 export function listBookChangesStatement(subject: string): Statement {
   return {
     text: `select change_id, at, changed_by, book, subject, valid_from, action from netra.book_change
-            where book in ('plan', 'fee') and subject = $1 order by change_id desc limit 200`,
+            where book in ('plan', 'fee', 'offer') and subject = $1 order by change_id desc limit 200`,
     values: [subject],
   };
 }

@@ -95,8 +95,8 @@ export type PlanRow = Pick<
 export function listPlansStatement(): Statement {
   return {
     name: 'plans.list_plans',
-    text: `select plan_id, price_usd, credits_micro, runs_month, seconds_run, concurrent_runs, requests_hour, agents,
-                  features
+    text: `select plan_id, price_usd, credits_micro, runs_month, seconds_run, concurrent_runs, requests_hour,
+                  agents || netra.offered_agents(plan_id, agents) as agents, features
              from (select distinct on (plan_id) * from netra.plan where valid_from <= now()
                     order by plan_id, valid_from desc) on_sale
             where on_sale.on_sale
