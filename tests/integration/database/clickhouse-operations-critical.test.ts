@@ -5,9 +5,8 @@
  * Strategic impact: one wrong or leaked figure ends a customer's trust in all the others.
  */
 import { randomUUID } from 'node:crypto';
-import { suite, withOwner } from '@netra/testkit';
+import { createClickHouseDatabase, databaseName, dropClickHouseDatabase, suite, withOwner } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { admitRun } from '../../../server/agents/index.ts';
 import {
   checkSettled,
   pumpOutbox,
@@ -22,10 +21,11 @@ import {
   type NewEventFact,
   type NewMetric,
 } from '../../../server/analytics/index.ts';
-import type { Ctx } from '../../../server/platform/index.ts';
+import { migrateDown, migrateUp, openClickHouse, type Ctx } from '../../../server/platform/index.ts';
 import { subscribe } from '../../../server/plans/index.ts';
-import { nodeOf, openJournal, type Claim } from '../../../server/runs/index.ts';
 import { openAnalytics, type AnalyticsNode } from '../analytics-node.ts';
+import { channelStep, killedMigrator, openSteps } from './migrator.ts';
+import { finishRuns } from './settled-runs.ts';
 
 const on = suite();
 let node: AnalyticsNode;
@@ -207,44 +207,6 @@ describe('clickhouse-3: activities under load', () => {
 });
 
 describe('clickhouse-4: what PostgreSQL settled', () => {
-  /** Runs of an organisation on a plan, admitted and finished for real; this test is their worker. */
-  async function finishRuns(ctx: Ctx, spent: readonly bigint[]): Promise<Claim[]> {
-    const { platform } = ctx;
-    const done: Claim[] = [];
-    for (const capture_micro of spent) {
-      const claims: Claim[] = [];
-      const seat = { take: (claim: Claim) => void claims.push(claim), leave: () => undefined };
-      nodeOf(platform).worker = {
-        reserve: () => seat,
-        cancelRequested: () => undefined,
-        followed: () => undefined,
-        queued: () => undefined,
-      };
-      await admitRun({ ctx, input: { agent: 'triage', input: {}, idempotency_key: randomUUID() } });
-      const [claim] = claims;
-      if (claim === undefined) throw new Error('the run was not offered to this node');
-      const journal = await openJournal({ platform, claim });
-      const event = { type: 'agent_completed', data: { output: null } } as const;
-      await journal.finish({ event, capture_micro, usage: [usageRow(claim)] });
-      done.push(claim);
-    }
-    return done;
-  }
-
-  const usageRow = (claim: Claim) => ({
-    event_id: randomUUID(),
-    kind: 'usage',
-    payload: {
-      run_id: claim.run_id,
-      user_id: claim.user_id,
-      agent: claim.agent,
-      model: 'gpt-4o',
-      input_tokens: '9007199254740993',
-      output_tokens: '7',
-      cost_usd: '0.000000000001',
-    },
-  });
-
   const summed = async (ctx: Ctx, table: 'charge' | 'usage'): Promise<Record<string, unknown> | undefined> => {
     const texts = {
       charge:
@@ -378,4 +340,58 @@ describe('clickhouse-4: what PostgreSQL settled', () => {
       client.query("update netra.outbox_batch set taken_until = now() - interval '1 second'"),
     );
   }
+});
+
+describe('clickhouse-5: a column more', () => {
+  const steps = openSteps(on);
+  // Planted bug that turns it red, as in migrate.test.ts: the memory of a statement written before it ran.
+  it('clickhouse-5 under live inserts, killed at every statement and run again, twice: no row is lost, old ones read the default', async () => {
+    const name = databaseName('column');
+    const clickhouse_url = await createClickHouseDatabase(on.stores.clickhouse_url, name);
+    on.onEnd(() => dropClickHouseDatabase(on.stores.clickhouse_url, name));
+    const { platform } = node;
+    const urls = { postgres_url: on.stores.postgres_url, clickhouse_url };
+    await migrateUp({ urls, log: platform.log });
+    const store = openClickHouse(clickhouse_url, { log: platform.log });
+    on.onEnd(() => store.close());
+    const dir = steps.folder({ clickhouse: channelStep });
+    const places = ['begin/0', 'statement/1', 'recorded/1', 'statement/2', 'recorded/2', 'statement/3'];
+    const org_id = randomUUID();
+    const insert = async (rows: number, more: object = {}): Promise<void> => {
+      const row = { org_id, at: '2026-10-01 00:00:00', type: 'x', ...more };
+      const values = Array.from({ length: rows }, () => ({ ...row, event_id: randomUUID() }));
+      await store.insert({ table: 'event', rows: values, token: randomUUID() });
+    };
+    await insert(100);
+    let [sent, stopped] = [100, false];
+    const live = (async () => {
+      for (; !stopped; sent += 10) await insert(10);
+    })();
+    for (const round of [1, 2]) {
+      for (const place of round === 1 ? places : places.slice(-1))
+        expect(await killedMigrator({ urls, dir, kill: `clickhouse/up/9001/${place}` }), place).toBe('SIGKILL');
+      expect((await migrateUp({ urls, dir, log: platform.log })).clickhouse.map(({ version }) => version)).toEqual([
+        9001,
+      ]);
+      await migrateUp({ urls, dir, log: platform.log });
+      await insert(5, { channel: `app ${round}`, weight: '0.000001' });
+      const counted = await store.query(
+        'select channel, toString(weight) as weight, count() > 99 as many from event where org_id = {org_id:UUID} group by 1, 2 order by 1',
+        { org_id },
+      );
+      expect(counted).toMatchObject([
+        { channel: `app ${round}`, weight: '0.000001' },
+        { channel: 'web', weight: '1.5', many: 1 },
+      ]);
+      sent += 5;
+      if (round === 1) await migrateDown({ urls, dir, log: platform.log, store: 'clickhouse' });
+    }
+    stopped = true;
+    await live;
+    const [{ rows } = { rows: '' }] = await store.query<{ rows: string }>(
+      'select toString(count()) as rows from event',
+      {},
+    );
+    expect(Number(rows)).toBe(sent);
+  }, 60_000);
 });

@@ -10,6 +10,18 @@ export type StepFiles = Readonly<Record<string, string>>;
 const real = fileURLToPath(new URL('../../../migrations', import.meta.url));
 const index = new URL('../../../server/platform/index.ts', import.meta.url).href;
 
+/** Adds columns with a default to a table of ClickHouse, and takes them back. */
+export const channelStep: StepFiles = {
+  '9001_channel.up.sql': `-- not breaking: adds columns
+    alter table event add column if not exists channel LowCardinality(String) default 'web';
+    create table if not exists channel_seen (org_id UUID, channel String) engine = MergeTree order by org_id;
+    alter table event add column if not exists weight Decimal(18, 6) default 1.5;`,
+  '9001_channel.down.sql': `-- breaking: takes them back
+    alter table event drop column if exists weight;
+    drop table if exists channel_seen;
+    alter table event drop column if exists channel;`,
+};
+
 /** Folders of migrations: the real ones, and a test's own after them. Gone with the suite. */
 export function openSteps(on: Suite): {
   folder(own: {
