@@ -280,7 +280,8 @@ export const maxUsageFileBytes = 2 ** 31;
 
 /** How to read an uploaded usage file. `map` is `field=Column,field=Column`. */
 export const usageImportQuery = z.object({
-  format: z.enum(['csv', 'ndjson']),
+  /** `auto`: told from the file's beginning; the answer says which. */
+  format: z.enum(['auto', 'csv', 'ndjson', 'litellm', 'langfuse']),
   map: z.string().max(2000).optional(),
   model: z.string().min(1).max(128).optional(),
   user: z.string().min(1).max(128).optional(),
@@ -291,6 +292,10 @@ export const usageImportQuery = z.object({
 export type UsageImportQuery = z.input<typeof usageImportQuery>;
 
 export const usageImport = z.object({
+  /** What the file was read as. */
+  format: z.string(),
+  /** Records that are no calls of a language model. */
+  skipped: count,
   accepted: count,
   rejected: count,
   duplicates: count,

@@ -1,5 +1,6 @@
 import { plainNumber } from './plain-number.ts';
-import { usageColumns, type UsageColumn } from './schemas.ts';
+import { readCallColumns, type CallColumns } from './call-columns.ts';
+import { plainColumns, usageColumns, type UsageColumn } from './schemas.ts';
 import { parseTime } from './usage-time.ts';
 
 /** No real call has more; and sums of what is let in stay exact. */
@@ -16,6 +17,8 @@ export type RateCall = (call: {
   readonly input_tokens: number;
   readonly cached_input_tokens: number;
   readonly output_tokens: number;
+  readonly cache_write_tokens?: number;
+  readonly reasoning_tokens?: number;
 }) => { readonly cost_usd: string; readonly price_book: string };
 
 /** A row as ClickHouse takes it: what the file lacks is what the table has by default. */
@@ -38,6 +41,8 @@ export interface CheckedRow {
   readonly prefix_hash: string;
   readonly prefix_tokens: number;
   readonly retry_of: string;
+  /** Null where the file has none of these columns. */
+  readonly call: CallColumns | null;
 }
 
 export interface RowRules {
@@ -68,6 +73,7 @@ export function checkRow(values: readonly string[], rules: RowRules): CheckedRow
     readTime(values, row) ??
     readTokens(values, row) ??
     readTexts(values, row, rules) ??
+    readMore(values, row) ??
     readOutcome(values, row) ??
     readCost(values, row, rules) ??
     row
@@ -97,6 +103,7 @@ function emptyRow(): Row {
     prefix_hash: '',
     prefix_tokens: 0,
     retry_of: '',
+    call: null,
   };
 }
 
@@ -155,6 +162,14 @@ function readTexts(values: readonly string[], row: Row, rules: RowRules): string
   return undefined;
 }
 
+function readMore(values: readonly string[], row: Row): string | undefined {
+  if (values.length <= plainColumns.length) return undefined;
+  const call = readCallColumns((column) => value(values, column), row);
+  if (typeof call === 'string') return call;
+  row.call = call;
+  return undefined;
+}
+
 function readOutcome(values: readonly string[], row: Row): string | undefined {
   const status = value(values, 'status').toLowerCase();
   const failed = status === '' ? row.error !== '' : status !== 'ok' && status !== 'success' && status !== '200';
@@ -177,7 +192,7 @@ function readCost(values: readonly string[], row: Row, rules: RowRules): string 
     return undefined;
   }
   try {
-    const { cost_usd, price_book } = rules.rate(row);
+    const { cost_usd, price_book } = rules.rate(row.call === null ? row : { ...row, ...row.call });
     row.cost_usd = cost_usd;
     row.price_book = price_book;
     return undefined;

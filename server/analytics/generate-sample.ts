@@ -3,7 +3,7 @@ import { rateUsage, standardBook } from '../billing/index.ts';
 import * as makers from './sample-calls.ts';
 import { SampleRandom } from './sample-random.ts';
 import type { SampleCall, SampleWorld } from './sample-calls.ts';
-import { usageColumns } from './schemas.ts';
+import { plainColumns } from './schemas.ts';
 import { fromPico, toPico } from './usage-sums.ts';
 
 export type PlantedKind =
@@ -165,7 +165,7 @@ function timeOf(call: SampleCall): string {
 }
 
 /** `agent` and `cost_usd` are not part of the sample: the importer prices it as it prices any file. */
-const columns = usageColumns.filter((column) => column !== 'agent' && column !== 'cost_usd');
+const columns = plainColumns.filter((column) => column !== 'agent' && column !== 'cost_usd');
 
 function readColumn(call: SampleCall, column: (typeof columns)[number]): string | number {
   return column === 'time' ? timeOf(call) : call[column];

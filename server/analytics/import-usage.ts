@@ -8,8 +8,9 @@ import { checkRow } from './check-row.ts';
 import { ratingBy, type Rating } from './rate-call.ts';
 import { hashSource } from './hash-source.ts';
 import { insertBatches } from './insert-batches.ts';
-import { readRecords } from './read-records.ts';
-import { importOptions, type ImportOptions, type ImportResult, type RowError, type UsageColumn } from './schemas.ts';
+import { openRecords, type CallFormat } from './open-records.ts';
+import type { UsageRecord } from './read-records.ts';
+import { importOptions, type ImportOptions, type ImportResult, type RowError } from './schemas.ts';
 import { openSpoolFile, type SpoolFile } from './spool-file.ts';
 import { RowSpool, type Batch } from './spool-rows.ts';
 import { beginUsageImport, endUsageImport, renewUsageImport } from './sql/usage-imports.ts';
@@ -51,6 +52,8 @@ export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport
 }
 
 interface Seen {
+  readonly format: CallFormat;
+  readonly skipped: number;
   readonly sums: UsageSums;
   readonly batches: readonly Batch[];
   /** SHA-256 of the file. */
@@ -67,17 +70,22 @@ async function readFile(
 ): Promise<Seen> {
   const { bytes, hash } = hashSource(source);
   const rules = { model: options.model, user: options.user, rate };
-  const given = new Set<UsageColumn>(options.model === undefined ? [] : ['model']);
   const rows = new RowSpool(spool);
   const sums = new UsageSums();
   const errors: RowError[] = [];
   let rejected = 0;
-  for await (const records of readRecords(bytes, { format: options.format, map: options.map, given })) {
+  let skipped = 0;
+  const file = await openRecords(bytes, options);
+  for await (const records of file.records) {
     for (const record of records) {
+      if ('skipped' in record) {
+        skipped += 1;
+        continue;
+      }
       const row = 'error' in record ? record.error : checkRow(record.values, rules);
       if (typeof row === 'string') {
         rejected += 1;
-        if (errors.length < maxErrors) errors.push({ line: record.line, message: row });
+        if (errors.length < maxErrors) errors.push({ line: lineInFile(record), message: row });
       } else {
         sums.add(row);
         // One bad row means that none is kept: from then on the file is only read for its other errors.
@@ -86,8 +94,13 @@ async function readFile(
     }
     await rows.write();
   }
-  if (sums.calls === 0 && rejected === 0) throw new NetraError('invalid_usage_file', 'The file has no rows');
-  return { sums, batches: await rows.end(), hash: hash(), rejected, errors };
+  if (sums.calls === 0 && rejected === 0 && skipped === 0)
+    throw new NetraError('invalid_usage_file', 'The file has no rows');
+  return { format: file.format, sums, batches: await rows.end(), hash: hash(), rejected, skipped, errors };
+}
+
+function lineInFile(record: UsageRecord): number {
+  return 'file_line' in record && record.file_line !== undefined ? record.file_line : record.line;
 }
 
 function badRows(seen: Seen): NetraError {
@@ -115,6 +128,7 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
       ctx,
       import_id,
       synthetic: options.synthetic,
+      origin: seen.format === 'csv' || seen.format === 'jsonl' ? '' : seen.format,
       spool,
       batches: seen.batches,
       resumed: begun.state !== 'new',
@@ -123,6 +137,8 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
     const totals = seen.sums.totals();
     const result: ImportResult = {
       import_id,
+      format: seen.format,
+      skipped: seen.skipped,
       accepted: totals.calls,
       rejected: seen.rejected,
       duplicates: 0,

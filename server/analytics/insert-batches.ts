@@ -3,12 +3,14 @@ import type { Ctx } from '../platform/index.ts';
 import type { SpoolFile } from './spool-file.ts';
 import type { Batch } from './spool-rows.ts';
 import { linesPresentText } from './sql/usage-imports.ts';
-import { importColumns, lineOf, withConstants } from './written-rows.ts';
+import { fullColumns, importColumns, lineOf, withConstants } from './written-rows.ts';
 
 export interface InsertBatches {
   readonly ctx: Ctx;
   readonly import_id: string;
   readonly synthetic: boolean;
+  /** The system that told of the calls; '' = a plain file. */
+  readonly origin: string;
   readonly spool: SpoolFile;
   readonly batches: readonly Batch[];
   /** From the second attempt on, what an earlier one has inserted is looked up first. */
@@ -38,14 +40,14 @@ export async function insertBatches(options: InsertBatches): Promise<{ present: 
 
 async function insertBatch(options: InsertBatches, batch: Batch, rows: string): Promise<number> {
   await options.beforeInsert();
-  const { ctx, import_id, synthetic } = options;
+  const { ctx, import_id, synthetic, origin } = options;
   const there = options.resumed ? await linesPresent(options, batch) : new Set<string>();
   const missing = there.size === 0 ? { rows, lines: '' } : without(rows, there);
   if (missing.rows.length > 0) {
-    const constants = { org_id: ctx.principal.org_id, import_id, synthetic };
+    const constants = { org_id: ctx.principal.org_id, origin, import_id, synthetic };
     await ctx.platform.clickhouse.insertText({
       table: 'usage',
-      columns: importColumns,
+      columns: batch.full ? fullColumns : importColumns,
       format: 'TabSeparated',
       body: Buffer.from(withConstants(missing.rows, constants), 'latin1'),
       // A partial batch has another token than the whole one, or the whole one's token would swallow it.

@@ -16,10 +16,10 @@ export interface Lines {
 
 const lineFeed = 0x0a;
 const none: ReadonlyMap<number, string> = new Map();
-const tooLong = `is longer than ${maxLineBytes} bytes`;
+const tooLong = (max_bytes: number): string => `is longer than ${max_bytes} bytes`;
 
 /** Cuts a stream of bytes into lines, a chunk at a time; never holds more than a chunk and one line. */
-export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<Lines> {
+export async function* readLines(source: AsyncIterable<Uint8Array>, max_bytes = maxLineBytes): AsyncGenerator<Lines> {
   let rest: Buffer = Buffer.alloc(0);
   let skipping = false;
   let first = 1;
@@ -34,48 +34,49 @@ export async function* readLines(source: AsyncIterable<Uint8Array>): AsyncGenera
     start = false;
     const end = chunk.lastIndexOf(lineFeed) + 1;
     if (end > 0) {
-      const lines = cut(chunk.subarray(0, end - 1), first, skipping);
+      const lines = cut(chunk.subarray(0, end - 1), first, skipping, max_bytes);
       skipping = false;
       first += lines.texts.length;
       yield lines;
     }
     rest = chunk.subarray(end);
-    if (rest.length > maxLineBytes) {
+    if (rest.length > max_bytes) {
       // The line is refused already: what is left of it is dropped, up to one byte that keeps its place.
       skipping = true;
       rest = rest.subarray(0, 1);
     }
   }
   if (start) rest = withoutMark(rest);
-  if (rest.length > 0) yield { ...cut(rest, first, skipping), unterminated: true };
+  if (rest.length > 0) yield { ...cut(rest, first, skipping, max_bytes), unterminated: true };
 }
 
-function cut(bytes: Buffer, first: number, skipping: boolean): Lines {
-  if (!isUtf8(bytes) || bytes.includes(0)) return cutCarefully(bytes, first, skipping);
+function cut(bytes: Buffer, first: number, skipping: boolean, max_bytes: number): Lines {
+  if (!isUtf8(bytes) || bytes.includes(0)) return cutCarefully(bytes, first, skipping, max_bytes);
   // latin1 is the same as UTF-8 for ASCII and several times faster to decode.
   const texts = bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8').split('\n');
-  const bad = skipping || texts.some((text) => text.length > maxLineBytes / 4) ? findLong(texts, skipping) : none;
+  const bad =
+    skipping || texts.some((text) => text.length > max_bytes / 4) ? findLong(texts, skipping, max_bytes) : none;
   return { first, texts, bad, unterminated: false };
 }
 
-function findLong(texts: readonly string[], skipping: boolean): ReadonlyMap<number, string> {
+function findLong(texts: readonly string[], skipping: boolean, max_bytes: number): ReadonlyMap<number, string> {
   const bad = new Map<number, string>();
-  if (skipping) bad.set(0, tooLong);
+  if (skipping) bad.set(0, tooLong(max_bytes));
   texts.forEach((text, place) => {
-    if (Buffer.byteLength(text) > maxLineBytes) bad.set(place, tooLong);
+    if (Buffer.byteLength(text) > max_bytes) bad.set(place, tooLong(max_bytes));
   });
   return bad;
 }
 
 /** Line by line, so that one bad line does not spoil its neighbours. */
-function cutCarefully(bytes: Buffer, first: number, skipping: boolean): Lines {
+function cutCarefully(bytes: Buffer, first: number, skipping: boolean, max_bytes: number): Lines {
   const texts: string[] = [];
   const bad = new Map<number, string>();
   for (let from = 0; from <= bytes.length;) {
     const feed = bytes.indexOf(lineFeed, from);
     const to = feed === -1 ? bytes.length : feed;
     const line = bytes.subarray(from, to);
-    const reason = whyNotText(line, skipping && from === 0);
+    const reason = whyNotText(line, skipping && from === 0, max_bytes);
     if (reason !== undefined) bad.set(texts.length, reason);
     texts.push(reason === undefined ? line.toString('utf8') : '');
     from = to + 1;
@@ -83,8 +84,8 @@ function cutCarefully(bytes: Buffer, first: number, skipping: boolean): Lines {
   return { first, texts, bad, unterminated: false };
 }
 
-function whyNotText(line: Buffer, skipping: boolean): string | undefined {
-  if (skipping || line.length > maxLineBytes) return tooLong;
+function whyNotText(line: Buffer, skipping: boolean, max_bytes: number): string | undefined {
+  if (skipping || line.length > max_bytes) return tooLong(max_bytes);
   if (line.includes(0)) return 'is binary: it holds a zero byte';
   return isUtf8(line) ? undefined : 'is not valid UTF-8';
 }

@@ -22,12 +22,12 @@ async function* chunked(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<
 async function read(content: string | Buffer, options: RecordOptions = plain, cuts: readonly number[] = []) {
   const records: UsageRecord[] = [];
   for await (const some of readRecords(chunked(Buffer.from(content), cuts), options)) records.push(...some);
-  return records.map((record) => ('error' in record ? record : { line: record.line, ...named(record.values) }));
+  return records.map((record) => ('values' in record ? { line: record.line, ...named(record.values) } : record));
 }
 
 function named(values: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    usageColumns.flatMap((column, place) => (values[place] === '' ? [] : [[column, values[place] ?? '']])),
+    usageColumns.flatMap((column, place) => ((values[place] ?? '') === '' ? [] : [[column, values[place] ?? '']])),
   );
 }
 

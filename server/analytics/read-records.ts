@@ -1,12 +1,15 @@
 import { NetraError } from '@netra/contract';
 import { parse } from 'csv-parse/sync';
 import { maxLineBytes, readLines, type Lines } from './read-lines.ts';
-import { usageColumns, type UsageColumn } from './schemas.ts';
+import { callColumns, usageColumns, type UsageColumn } from './schemas.ts';
 
 /** A row of a usage file: its values in the order of `usageColumns` ('' = not there), or why it has none. */
 export type UsageRecord =
-  | { readonly line: number; readonly values: readonly string[] }
-  | { readonly line: number; readonly error: string };
+  /** `file_line` where a row's number, which is its identity, is not that of its line: in JSON several share one. */
+  | { readonly line: number; readonly file_line?: number; readonly values: readonly string[] }
+  | { readonly line: number; readonly error: string }
+  /** No call of a language model. */
+  | { readonly line: number; readonly skipped: true };
 
 export interface RecordOptions {
   readonly format: 'csv' | 'jsonl';
@@ -14,6 +17,9 @@ export interface RecordOptions {
   /** Columns that the importer fills itself, so that the file need not have them. */
   readonly given: ReadonlySet<UsageColumn>;
 }
+
+/** What becomes of a CSV file's fields: asked once for its header, then for each record. */
+export type OpenColumns = (names: readonly string[]) => (line: number, fields: readonly string[]) => UsageRecord;
 
 const required: readonly UsageColumn[] = ['time', 'model', 'input_tokens', 'output_tokens'];
 const cutHint = ' (the file ends inside this line)';
@@ -23,10 +29,17 @@ export async function* readRecords(
   source: AsyncIterable<Uint8Array>,
   options: RecordOptions,
 ): AsyncGenerator<readonly UsageRecord[]> {
-  const reader = options.format === 'csv' ? new CsvReader(options) : new JsonReader(options);
+  const reader = options.format === 'csv' ? new CsvReader(ourColumns(options)) : new JsonReader(options);
   for await (const lines of readLines(source)) yield reader.read(lines);
   yield reader.end();
 }
+
+const ourColumns =
+  (options: RecordOptions): OpenColumns =>
+  (names) => {
+    const places = findColumns(names, options);
+    return (line, fields) => ({ line, values: places.map((place) => (place < 0 ? '' : (fields[place] ?? ''))) });
+  };
 
 interface Reader {
   read(lines: Lines): UsageRecord[];
@@ -34,15 +47,17 @@ interface Reader {
 }
 
 /** RFC 4180, with the file's own line numbers. Records with quotes go through csv-parse, the others are cut at commas. */
-class CsvReader implements Reader {
-  readonly #options: RecordOptions;
-  #places: readonly number[] | undefined;
+export class CsvReader implements Reader {
+  readonly #openColumns: OpenColumns;
+  readonly #max_bytes: number;
+  #toRecord: ReturnType<OpenColumns> | undefined;
   #width = 0;
   /** A quoted field may hold line breaks: the lines of a record that is still open. */
-  #open: { readonly line: number; readonly text: string } | undefined;
+  #open: { readonly line: number; readonly texts: string[]; length: number } | undefined;
 
-  constructor(options: RecordOptions) {
-    this.#options = options;
+  constructor(openColumns: OpenColumns, max_bytes = maxLineBytes) {
+    this.#openColumns = openColumns;
+    this.#max_bytes = max_bytes;
   }
 
   read(lines: Lines): UsageRecord[] {
@@ -61,41 +76,45 @@ class CsvReader implements Reader {
   end(): UsageRecord[] {
     if (this.#open !== undefined)
       return [{ line: this.#open.line, error: `opens a quote that never closes${cutHint}` }];
-    if (this.#places === undefined) throw new NetraError('invalid_usage_file', 'The file is empty', { errors: [] });
+    if (this.#toRecord === undefined) throw new NetraError('invalid_usage_file', 'The file is empty', { errors: [] });
     return [];
   }
 
   #bad(line: number, error: string): UsageRecord {
-    if (this.#places === undefined) throw unreadableHeader(line, error);
+    if (this.#toRecord === undefined) throw unreadableHeader(line, error);
     return { line, error };
   }
 
   #line(line: number, raw: string, hint: string): UsageRecord | undefined {
     const text = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
     if (this.#open === undefined && !text.includes('"')) return this.#record(line, text, text.split(','), hint);
-    const whole = this.#open === undefined ? text : `${this.#open.text}\n${text}`;
-    const first = this.#open?.line ?? line;
+    // Each line's quotes are counted once: counted again with every line, a long field takes the square of its length.
+    const open = this.#open ?? { line, texts: [], length: 0 };
+    const closes = (quotes(text) % 2 === 1) === (this.#open !== undefined);
+    open.texts.push(text);
+    open.length += text.length + 1;
     this.#open = undefined;
-    if (quotes(whole) % 2 === 0) return this.#record(first, whole, splitQuoted(whole), hint);
-    if (whole.length > maxLineBytes) return { line: first, error: 'opens a quote that does not close in 64 KiB' };
-    this.#open = { line: first, text: whole };
+    if (closes) {
+      const whole = open.texts.join('\n');
+      return this.#record(open.line, whole, splitQuoted(whole), hint);
+    }
+    if (open.length > this.#max_bytes)
+      return { line: open.line, error: `opens a quote that does not close in ${this.#max_bytes / 1024} KiB` };
+    this.#open = open;
     return undefined;
   }
 
   #record(line: number, text: string, fields: readonly string[] | undefined, hint: string): UsageRecord | undefined {
     if (text === '') return undefined;
     if (fields === undefined) return { line, error: `has a quote in the wrong place${hint}` };
-    if (this.#places === undefined) {
-      this.#places = findColumns(
-        fields.map((field) => field.trim()),
-        this.#options,
-      );
+    if (this.#toRecord === undefined) {
+      this.#toRecord = this.#openColumns(fields.map((field) => field.trim()));
       this.#width = fields.length;
       return undefined;
     }
     if (fields.length !== this.#width)
       return { line, error: `has ${fields.length} columns, not ${this.#width}${hint}` };
-    return { line, values: this.#places.map((place) => (place < 0 ? '' : (fields[place] ?? ''))) };
+    return this.#toRecord(line, fields);
   }
 }
 
@@ -118,8 +137,11 @@ function findColumns(names: readonly string[], options: RecordOptions): readonly
   const missing = usageColumns
     .filter((column, place) => places[place] === -1 && isWanted(column, options))
     .map((column) => describe(column, options));
-  const twice = names.filter((name, place) => name !== '' && names.indexOf(name) !== place);
-  if (missing.length === 0 && twice.length === 0) return places;
+  const seen = new Set<string>();
+  const twice = names.filter((name) => name !== '' && seen.size === seen.add(name).size);
+  // Most files end at our plain columns: what they lack altogether is not looked for in each row.
+  if (missing.length === 0 && twice.length === 0)
+    return places.slice(0, places.findLastIndex((place) => place >= 0) + 1);
   throw wrongColumns(missing, twice, names);
 }
 
@@ -156,11 +178,15 @@ function unreadableHeader(line: number, reason: string): NetraError {
 class JsonReader implements Reader {
   readonly #options: RecordOptions;
   readonly #names: readonly string[];
+  readonly #plainNames: readonly string[];
+  readonly #moreNames: readonly string[];
   #checked = false;
 
   constructor(options: RecordOptions) {
     this.#options = options;
     this.#names = usageColumns.map((column) => options.map[column] ?? column);
+    this.#plainNames = this.#names.slice(0, -callColumns.length);
+    this.#moreNames = this.#names.slice(-callColumns.length);
   }
 
   read(lines: Lines): UsageRecord[] {
@@ -183,7 +209,12 @@ class JsonReader implements Reader {
     if (value === undefined) return { line, error: `is not a JSON object${hint}` };
     if (!this.#checked) findColumns(Object.keys(value), this.#options);
     this.#checked = true;
-    return { line, values: this.#names.map((name) => textOf(value[name])) };
+    const names = this.#moreNames.some((name) => name in value) ? this.#names : this.#plainNames;
+    try {
+      return { line, values: names.map((name) => textOf(value[name])) };
+    } catch {
+      return { line, error: 'is nested too deeply' };
+    }
   }
 }
 

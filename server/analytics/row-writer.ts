@@ -1,9 +1,10 @@
+import { noCall, storedCallColumns, type CallColumns } from './call-columns.ts';
 import type { CheckedRow } from './check-row.ts';
 
 /** Above this the bytes are to be taken; a row may still go over it, by at most `maxRowBytes`. */
 const fullBytes = 256 * 1024;
-// checkRow lets 512 characters through in each of nine columns: 3 bytes each, or 2 if escaped.
-const maxRowBytes = 16 * 1024;
+// checkRow lets 512 characters through in each of nineteen columns: 3 bytes each, or 2 if escaped.
+const maxRowBytes = 32 * 1024;
 
 const bufferBytes = fullBytes + maxRowBytes;
 const newBytes = (): Buffer => Buffer.allocUnsafeSlow(bufferBytes);
@@ -43,7 +44,7 @@ export class RowWriter {
    * A row without the cells that are the same in all rows of an import, in the order of `importColumns`. It begins with
    * the last 12 digits of its id: an id is its import and its line. Not to be called when full.
    */
-  write(line: number, row: CheckedRow): void {
+  write(line: number, row: CheckedRow, full: boolean): void {
     this.#hex12(line);
     this.#number(line);
     this.#text(row.at);
@@ -65,8 +66,18 @@ export class RowWriter {
     this.#text(row.prefix_hash);
     this.#number(row.prefix_tokens);
     this.#text(row.retry_of);
+    if (full) this.#call(row.call ?? noCall);
     if (this.#size > this.#bytes.length) throw new Error(`line ${line} makes a row of more than ${maxRowBytes} bytes`);
     this.#bytes[this.#size - 1] = lineFeed;
+  }
+
+  #call(call: CallColumns): void {
+    for (const column of storedCallColumns) {
+      const cell = call[column];
+      if (typeof cell === 'string') this.#text(cell);
+      else if (typeof cell === 'number') this.#number(cell);
+      else this.#null();
+    }
   }
 
   /** What was written since the last call; to be given back once it is used. */

@@ -83,8 +83,28 @@ export interface CoverageRow {
   readonly synthetic: number;
 }
 
+/** What tells more of a call than a plain file does; by the OpenTelemetry conventions for GenAI, in our names. */
+export const callColumns = [
+  'provider',
+  'response_model',
+  'operation',
+  'cache_write_tokens',
+  'reasoning_tokens',
+  'first_token_ms',
+  'max_output_tokens',
+  'finish_reason',
+  'batch',
+  'streamed',
+  'service_tier',
+  'service',
+  'conversation_id',
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+] as const;
+
 /** What a usage file may carry, by our names. `time`, `input_tokens` and `output_tokens` must be there. */
-export const usageColumns = [
+export const plainColumns = [
   'time',
   'user',
   'agent',
@@ -103,10 +123,17 @@ export const usageColumns = [
   'prefix_tokens',
   'retry_of',
 ] as const;
+
+/** All of them, in the order of a record's values. */
+export const usageColumns = [...plainColumns, ...callColumns] as const;
 export type UsageColumn = (typeof usageColumns)[number];
 
+/** What a file may turn out to be; not all of it can be imported. */
+export type FileFormat = 'csv' | 'jsonl' | 'parquet' | 'litellm' | 'langfuse' | 'openai' | 'anthropic';
+
 export const importOptions = z.object({
-  format: z.enum(['csv', 'jsonl']),
+  /** `auto`: told from the file's beginning; the answer says which. */
+  format: z.enum(['auto', 'csv', 'jsonl', 'litellm', 'langfuse']),
   /** Our column → the file's column, e.g. `{ time: 'TIMESTAMP' }`. Columns not named here go by their own name. */
   map: z.partialRecord(z.enum(usageColumns), z.string().min(1).max(200)).default({}),
   /** Constants for files without such a column. */
@@ -129,6 +156,10 @@ export interface RowError {
 
 export interface ImportResult {
   readonly import_id: string;
+  /** As it was asked for, or as it was found where `auto` was. */
+  readonly format: string;
+  /** Records that are no calls of a language model: other spans of a trace, images, tools. */
+  readonly skipped: number;
   readonly accepted: number;
   readonly rejected: number;
   readonly duplicates: number;

@@ -16,6 +16,8 @@ export interface Batch {
   readonly last: number;
   readonly from: number;
   readonly to: number;
+  /** Whether its rows have the columns of `callColumns` too. */
+  readonly full: boolean;
 }
 
 /**
@@ -30,6 +32,8 @@ export class RowSpool {
   /** Bytes that are in the spool or on the way there, without those that the writer still has. */
   #taken = 0;
   #open: { readonly first: number; readonly from: number; last: number } | undefined;
+  /** From the first row on that has them: the same file makes the same batches. */
+  #full = false;
   #month = '';
   #months = new Set<string>();
 
@@ -38,11 +42,15 @@ export class RowSpool {
   }
 
   add(line: number, row: CheckedRow): void {
+    if (row.call !== null && !this.#full) {
+      this.#endBatch();
+      this.#full = true;
+    }
     if (this.#open !== undefined && this.#startsNewBatch(this.#open, line, row)) this.#endBatch();
     if (this.#writer.isFull) this.#take();
     this.#open ??= { first: line, from: this.#size, last: line };
     this.#open.last = line;
-    this.#writer.write(line, row);
+    this.#writer.write(line, row, this.#full);
     if (row.at.startsWith(this.#month) && this.#month !== '') return;
     this.#month = row.at.slice(0, 7);
     this.#months.add(this.#month);
@@ -80,7 +88,7 @@ export class RowSpool {
   #endBatch(): void {
     if (this.#open === undefined) return;
     const { first, last, from } = this.#open;
-    this.#batches.push({ first, last, from, to: this.#size });
+    this.#batches.push({ first, last, from, to: this.#size, full: this.#full });
     this.#open = undefined;
     this.#month = '';
     this.#months = new Set();

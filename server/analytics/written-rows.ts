@@ -1,7 +1,10 @@
+import { storedCallColumns } from './call-columns.ts';
+
 /** The columns of `usage` that an import fills, in the order of a row's cells. */
 export const importColumns = [
   'org_id',
   'source',
+  'origin',
   'import_id',
   'synthetic',
   'event_id',
@@ -26,6 +29,9 @@ export const importColumns = [
   'retry_of',
 ] as const;
 
+/** The same with what tells more of a call. */
+export const fullColumns = [...importColumns, ...storedCallColumns] as const;
+
 /** The line in the file of a row that `RowWriter` wrote. */
 export function lineOf(written: string): string {
   return written.slice(13, written.indexOf('\t', 13));
@@ -36,10 +42,11 @@ export function withConstants(
   rows: string,
   {
     org_id,
+    origin,
     import_id,
     synthetic,
-  }: { readonly org_id: string; readonly import_id: string; readonly synthetic: boolean },
+  }: { readonly org_id: string; readonly origin: string; readonly import_id: string; readonly synthetic: boolean },
 ): string {
-  const cells = `${org_id}\timport\t${import_id}\t${synthetic}\t${import_id.slice(0, 24)}`;
+  const cells = `${org_id}\timport\t${origin}\t${import_id}\t${synthetic}\t${import_id.slice(0, 24)}`;
   return cells + rows.slice(0, -1).replaceAll('\n', `\n${cells}`) + '\n';
 }

@@ -48,7 +48,7 @@ export function usageRoutes(app: NetraApp): void {
         ctx,
         input: {
           source: request.body,
-          format: format === 'csv' ? 'csv' : 'jsonl',
+          format: format === 'ndjson' ? 'jsonl' : format,
           map: map === undefined ? {} : parseColumnMap(map),
           ...(model === undefined ? {} : { model }),
           ...(user === undefined ? {} : { user }),

@@ -46,6 +46,8 @@ describe('POST /v1/usage/import and GET /v1/usage', () => {
     expect(await upload(file, { user: 'ana' }, { 'Idempotency-Key': 'once' })).toEqual({
       status: 200,
       body: {
+        format: 'csv',
+        skipped: 0,
         accepted: 2,
         rejected: 0,
         duplicates: 0,
