@@ -164,6 +164,7 @@ function sit({ platform, principal }: Ctx, seat: Seat, admit: AdmitArguments, in
     fee_micro: row.fee_micro,
     lease_token,
     attempt: 1,
+    fruitless: 1,
     deadline_at: row.deadline_at,
     deadline_in_ms: row.deadline_in_ms,
     idempotency_key: admit.idempotency_key,

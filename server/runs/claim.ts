@@ -16,6 +16,8 @@ export interface Claim {
   readonly lease_token: string;
   /** 1 for the first worker; more when an earlier one died or failed. */
   readonly attempt: number;
+  /** This attempt and those before it in which no step was done: 1 when the last worker did one. */
+  readonly fruitless: number;
   /** When the plan's seconds for a run are over; null = no limit. */
   readonly deadline_at: Date | null;
   /** The same as database time left at the claim: clocks of nodes may differ. */

@@ -6,6 +6,7 @@ import { groupFinishes } from './group-finishes.ts';
 import type { Journal } from './journal.ts';
 import { LogWriter } from './log-writer.ts';
 import type { FinishArguments, FinishedRow } from './sql/run.ts';
+import { QuietWatch } from './watch-quiet.ts';
 
 /** A place at this node's worker, held while a run is being admitted. Ends with exactly one of the two calls. */
 export interface Seat {
@@ -28,6 +29,8 @@ export interface LocalWorker {
 /** What the runs room keeps for one node (one Platform): never shared, so two nodes can live in one process. */
 export interface RunsNode {
   readonly feed: Feed;
+  /** Wakes readers of runs that other nodes work on, where a hint was lost. */
+  readonly quiet: QuietWatch;
   readonly writer: LogWriter;
   readonly finishes: GroupCall<FinishArguments, FinishedRow>;
   worker: LocalWorker | null;
@@ -55,7 +58,8 @@ export function nodeOf(platform: Platform): RunsNode {
   const feed = new Feed();
   const writer = new LogWriter(platform, (runs) => hint({ kind: 'moved', runs }));
   const finishes = groupFinishes(platform);
-  const node: RunsNode = { feed, writer, finishes, worker: null, journals: new Map(), hint };
+  const quiet = new QuietWatch(platform);
+  const node: RunsNode = { feed, quiet, writer, finishes, worker: null, journals: new Map(), hint };
   nodes.set(platform, node);
   return node;
 }

@@ -25,8 +25,6 @@ export interface Tail {
 
 /** Events in one item. A reader pulls, so this is all that a slow one ever holds. */
 const page = 256;
-/** How long a reader trusts the quiet of a run that another node works on: a hint may be lost. */
-const silence_ms = 1_000;
 
 /**
  * Follows a run's log from `after` (0 = from the start): each event once, in order, whatever node works on it (R3).
@@ -46,9 +44,12 @@ export async function tailRun({
   return new RunTail(ctx.platform, run, { epoch, head, cut, after: input.after, reason: voidCursor(input, seen) });
 }
 
-/** A database that is gone for a while says nothing new, and ends nothing: the next look is as after any quiet. */
-function quietWithoutDatabase(error: unknown): undefined {
-  if (error instanceof NetraError && error.code === 'unavailable') return undefined;
+/** What is read is behind whatever the run's head is. */
+const unknown_seq = -1;
+
+/** A database that is gone for a while says nothing new, and ends nothing: the next look is when it answers again. */
+function quietWithoutDatabase(error: unknown): null {
+  if (error instanceof NetraError && error.code === 'unavailable') return null;
   throw error;
 }
 
@@ -111,8 +112,11 @@ class RunTail implements Tail {
       // Listen before looking: what is committed in between wakes us.
       const wake = this.#listen(signal);
       try {
-        const item = this.#inMemory() ? null : await this.#fromLog().catch(quietWithoutDatabase);
-        if (item) return item;
+        if (!this.#inMemory()) {
+          const item = await this.#fromLog().catch(quietWithoutDatabase);
+          if (item) return item;
+          wake.watch(item === null ? unknown_seq : this.#cursor);
+        }
         await wake.promise;
       } finally {
         wake.cancel();
@@ -169,17 +173,21 @@ class RunTail implements Tail {
     return { kind: 'live', seq: this.#cursor };
   }
 
-  #listen(signal: AbortSignal): { readonly promise: Promise<void>; readonly cancel: () => void } {
+  /** `watch`: from now on also when the log is found to be beyond `seq`. Every wish ends with `cancel`. */
+  #listen(signal: AbortSignal): {
+    readonly promise: Promise<void>;
+    readonly watch: (seq: number) => void;
+    readonly cancel: () => void;
+  } {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const forget = this.#feed.onWake(this.#run.run_id, resolve);
-    const timer = setTimeout(resolve, silence_ms);
+    const forget = [this.#feed.onWake(this.#run.run_id, resolve)];
     const wakeUp = (): void => resolve();
     signal.addEventListener('abort', wakeUp, { once: true });
     return {
       promise,
+      watch: (seq) => forget.push(nodeOf(this.#platform).quiet.add(this.#run, seq, resolve)),
       cancel: () => {
-        clearTimeout(timer);
-        forget();
+        for (const one of forget) one();
         signal.removeEventListener('abort', wakeUp);
       },
     };

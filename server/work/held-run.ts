@@ -89,7 +89,7 @@ export class HeldRun {
     const { platform, claim, execute } = this.#options;
     let failure: unknown = null;
     try {
-      if (claim.attempt > platform.config.max_attempts) await this.#endCrashLoop();
+      if (claim.fruitless > platform.config.max_attempts) await this.#endCrashLoop();
       else await Promise.race([execute(claim, this.#stop.signal, this.#leaving.signal), this.#ended.promise]);
     } catch (error) {
       failure = error;
@@ -111,7 +111,7 @@ export class HeldRun {
       platform.log.warn({ run_id: claim.run_id, attempt: claim.attempt }, 'run lost to another worker');
       return;
     }
-    if (claim.attempt > platform.config.max_attempts && failure === null) return;
+    if (claim.fruitless > platform.config.max_attempts && failure === null) return;
     const given_back = isDraining(this.#stop.signal.reason) || isDraining(failure);
     if (!given_back) {
       counts.failed();
@@ -124,7 +124,7 @@ export class HeldRun {
     const { platform, claim, counts } = this.#options;
     counts.poisoned();
     platform.log.error({ run_id: claim.run_id, attempt: claim.attempt }, 'run crashed its worker too often');
-    const message = `The run was given up after ${claim.attempt - 1} attempts.`;
+    const message = `The run was given up after ${claim.fruitless - 1} attempts in a row in which no step was done.`;
     const event = { type: 'agent_failed', data: { code: 'crash_loop', message } } as const;
     // Not through a journal: reading this log may be what crashes.
     await finishRun({

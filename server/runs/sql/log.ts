@@ -53,3 +53,18 @@ export function readLog(org_id: string, run_id: string, after: number, limit: nu
     values: [org_id, run_id, after, limit],
   };
 }
+
+/** Of these runs, the ones that have gone beyond `seq`, or are over. */
+export function movedRuns(
+  runs: readonly { readonly org_id: string; readonly run_id: string; readonly seq: number }[],
+): Statement {
+  return {
+    name: 'runs.moved_runs',
+    text: 'select run_id from netra.moved_runs($1, $2, $3)',
+    values: [
+      `{${runs.map(({ org_id }) => org_id).join(',')}}`,
+      `{${runs.map(({ run_id }) => run_id).join(',')}}`,
+      `{${runs.map(({ seq }) => seq).join(',')}}`,
+    ],
+  };
+}

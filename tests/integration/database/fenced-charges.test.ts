@@ -24,7 +24,10 @@ beforeAll(async () => {
 
 /** Nobody has renewed its lease in time. */
 const expire = ({ run_id }: Claim): Promise<unknown> =>
-  nodes.owner(`update netra.run set lease_until = now() - interval '1 second' where run_id = $1`, [run_id]);
+  nodes.owner(
+    `update netra.run set lease_until = now() - interval '1 second', look_at = '-infinity' where run_id = $1`,
+    [run_id],
+  );
 
 /** A run that was claimed here, and then by another node, since this one was not heard of. */
 async function lose(): Promise<Claim> {

@@ -178,7 +178,8 @@ test('R1: a worker that sleeps past its lease and wakes is fenced, and says so',
 // Planted bug: HeldRun without the look at max_attempts (the run kills workers for ever).
 test('R2: a run that kills every worker that touches it is given up after its attempts, and its hold is settled', async () => {
   const run = await queueRun();
-  for (const attempt of [1, 2]) {
+  // The first does a step before it dies; those after it do none.
+  for (const attempt of [1, 2, 3]) {
     const victim = startWorker({ steps: 2, step_ms: 1, manner: 'crash', at: 2 });
     await eventually(`death ${attempt}`, () => victim.child.signalCode === 'SIGKILL');
   }
@@ -190,6 +191,47 @@ test('R2: a run that kills every worker that touches it is given up after its at
     data: { code: 'crash_loop', credits: { spent_micro: '1000000', released_micro: '1000000' } },
   });
   expect(last.child.signalCode).toBeNull();
+}, 60_000);
+
+// Planted bug: HeldRun that counts all attempts of the run's life.
+test('R2: a run that does a step in each of its many lives is not given up, however often its worker dies', async () => {
+  const run = await queueRun();
+  for (const at of [2, 3, 4, 5]) {
+    const victim = startWorker({ steps: 5, step_ms: 1, manner: 'crash', at });
+    await eventually(`death in step ${at}`, () => victim.child.signalCode === 'SIGKILL');
+  }
+  startWorker({ steps: 5, step_ms: 1 });
+  await ended(run);
+  expect(await readRun({ ctx: ctx(), input: { run } })).toMatchObject({ state: 'completed', attempt: 5 });
+  expect(await spentOf(run)).toEqual([{ state: 'settled', spent: '5000000' }]);
+  expect(await checkRunLog(node)).toEqual([]);
+}, 60_000);
+
+// Whether it keeps its lease or takes its run again is a matter of which of its timers wakes first: both are right.
+// Planted bugs: a node that does not renew, nor claims, what it held when it slept; append_events without its head.
+test('R1 R2: a node alone that is stopped for longer than its lease, and woken, ends its run: each step once, paid once', async () => {
+  const run = await queueRun();
+  const alone = startWorker({ steps: 8, step_ms: 150, lease_ms: 300 });
+  for (const steps of [1, 3]) {
+    await eventually(`step ${steps}`, async () => (await logOf(run)).length > 2 * steps);
+    alone.child.kill('SIGSTOP');
+    await eventually('its lease to be over', async () => {
+      const [row] = await nodes.owner<{ over: boolean }>(
+        `select coalesce(lease_until < now() - interval '1 second', true) as over from netra.run where run_id = $1`,
+        [run],
+      );
+      return row?.over;
+    });
+    alone.child.kill('SIGCONT');
+  }
+  await ended(run);
+  expect((await logOf(run)).map(({ type }) => type)).toEqual([
+    'agent_started',
+    ...Array.from({ length: 16 }, (_, n) => (n % 2 === 0 ? 'tool_executing' : 'tool_completed')),
+    'agent_completed',
+  ]);
+  expect(await spentOf(run)).toEqual([{ state: 'settled', spent: '8000000' }]);
+  expect(await checkRunLog(node)).toEqual([]);
 }, 60_000);
 
 // Planted bugs: a heartbeat that is sent between steps; claim_runs with `lease_until > now()`.

@@ -50,7 +50,10 @@ const done = {
 
 /** Takes the lease away as a crash would: it runs out, and another node claims. */
 async function takeOver(claim: Claim, by: OpenPlatform): Promise<Claim> {
-  await nodes.owner(`update netra.run set lease_until = now() - interval '1 second' where run_id = $1`, [claim.run_id]);
+  await nodes.owner(
+    `update netra.run set lease_until = now() - interval '1 second', look_at = '-infinity' where run_id = $1`,
+    [claim.run_id],
+  );
   const values = [by.node_id, 100, 60_000];
   const claims = await by.postgres.call<Claim>({ text: 'select * from netra.claim_runs($1, $2, $3)', values });
   const taken = claims.find(({ run_id }) => run_id === claim.run_id);
