@@ -17,6 +17,7 @@ import type {
   Usage,
   UsageImport,
   UsageImportQuery,
+  UsageQuery,
 } from '@netra/contract';
 import { Connection } from './connection.ts';
 import type { ClientOptions } from './options.ts';
@@ -84,7 +85,12 @@ export function createClient(options: ClientOptions) {
       rest.send<Spending>({ method: 'PUT', path: '/v1/spending/caps', body }),
     /** What a run would cost; nothing is held. */
     quote: (body: QuoteBody) => rest.send<Quote>({ method: 'POST', path: '/v1/quotes', body }),
-    usage: (query: { by?: string; from?: string; to?: string } = {}) => rest.send<Usage>({ path: '/v1/usage', query }),
+    /** Sums of LLM calls, by up to three keys; `next` of an answer is the `cursor` of the following page. */
+    usage: (query: UsageQuery = {}) =>
+      rest.send<Usage>({
+        path: '/v1/usage',
+        query: { ...query } as Readonly<Record<string, string | readonly string[]>>,
+      }),
 
     /** Uploads a file of LLM calls, streamed. */
     importUsage({ content, idempotency_key, signal, ...query }: ImportUsageInput): Promise<UsageImport> {

@@ -5,7 +5,7 @@ import type { Tokens } from './tokens.ts';
 export interface Request {
   readonly method?: 'GET' | 'POST' | 'PUT';
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   /** Sent as JSON. */
   readonly body?: unknown;
   /** Sent as it is, instead of `body`. */
@@ -45,7 +45,10 @@ export class Rest {
   async #send(request: Request, token?: string): Promise<Response> {
     const { method = 'GET', path, query = {}, body, upload, idempotency_key, signal } = request;
     const search = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+    for (const [name, value] of Object.entries(query)) {
+      if (Array.isArray(value)) for (const each of value as readonly string[]) search.append(name, each);
+      else if (value !== undefined) search.set(name, String(value));
+    }
     const headers: Record<string, string> = { accept: 'application/json' };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     if (idempotency_key !== undefined) headers['idempotency-key'] = idempotency_key;

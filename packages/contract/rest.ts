@@ -265,14 +265,49 @@ export const eventsQuery = z.object({
   epoch: z.coerce.number().int().nonnegative().optional(),
 });
 
+const usageKey = '(day|hour|user|agent|feature|provider|model)';
+/** One name, or the parameter given up to 20 times. An empty one is calls that name none. */
+const usageNames = z.union([z.string().max(512), z.array(z.string().max(512)).min(1).max(20)]).optional();
+
+/**
+ * What to sum, and by what. `from` is included, `to` is not; whole days and hours are answered fastest. `by` is up to
+ * three of day, hour, user, agent, feature, provider and model, with commas; or `total`; or `coverage`: which columns
+ * there are.
+ */
 export const usageQuery = z.object({
-  by: z.enum(['total', 'day', 'model', 'user', 'feature', 'coverage']).default('total'),
+  by: z
+    .string()
+    .regex(new RegExp(`^(total|coverage|${usageKey}(,${usageKey}){0,2})$`), 'up to three keys with commas, or total')
+    .default('total'),
   from: at.optional(),
   to: at.optional(),
+  /** Calls that came in from elsewhere, that runs of agents here made, or both. */
+  source: z.enum(['import', 'run', 'all']).default('import'),
+  user: usageNames,
+  agent: usageNames,
+  feature: usageNames,
+  provider: usageNames,
+  model: usageNames,
+  /** Largest first; by key where days or hours are asked for. */
+  order: z.enum(['key', 'calls', 'errors', 'input_tokens', 'output_tokens', 'cost']).optional(),
+  /** Adds p50, p95 and p99 of a call: of its time in `latency_ms`, of its cost in `cost_usd_each`; 1 % off at most. */
+  quantiles: z
+    .string()
+    .regex(/^(latency|cost|latency,cost|cost,latency)$/, 'latency, cost or both with a comma')
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().min(1).max(4096).optional(),
 });
+export type UsageQuery = z.input<typeof usageQuery>;
 /** Figures with the query that gave them: its name, text and bound values. Numbers are exact decimal strings. */
 export const namedQuery = z.object({ name: z.string(), text: z.string(), params: z.record(z.string(), z.unknown()) });
-export const usage = z.object({ query: namedQuery, rows: z.array(z.record(z.string(), z.unknown())) });
+export const usage = z.object({
+  query: namedQuery,
+  rows: z.array(z.record(z.string(), z.unknown())),
+  /** All groups behind this page, summed; null on the last. */
+  rest: z.record(z.string(), z.unknown()).nullable(),
+  next: z.string().nullable(),
+});
 export type Usage = z.infer<typeof usage>;
 
 /** The largest usage file, 2 GiB: about 50 million calls. */

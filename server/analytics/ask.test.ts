@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildQuery } from './ask.ts';
+import { breakdownInput, buildBreakdown } from './break-down-usage.ts';
 import { factsText, metricSummaryText, presentText } from './sql/facts.ts';
 import { linesPresentText } from './sql/usage-imports.ts';
 import * as usage from './sql/usage-questions.ts';
@@ -36,6 +37,20 @@ describe('T1: a query of analytics', () => {
     const { text, params } = buildQuery(org, usage.totals, { model, feature: model, user_id: model });
     expect(text).not.toContain(model);
     expect(params).toMatchObject({ model, feature: model, user_id: model });
+  });
+
+  it('of a breakdown reads the tables once, by its organisation, and pastes nothing', () => {
+    const text = "x' or 1 = 1 --";
+    for (const by of [[], ['day', 'user'], ['hour', 'model', 'agent']] as const) {
+      const asked = breakdownInput.parse({ by: [...by], user: [text], model: [text], quantiles: ['latency', 'cost'] });
+      const { query } = buildBreakdown(org, asked);
+      expect(query.text).toMatch(
+        /^with scoped as \(\n {2}select \* from usage\n {2}where org_id = \{org:UUID\}\n {4}and /,
+      );
+      expect(query.text.match(tables)).toHaveLength(1);
+      expect(query.text).not.toContain(text);
+      expect(query.params).toMatchObject({ org, user: [text], model: [text] });
+    }
   });
 
   it('refuses a time that is none', () => {

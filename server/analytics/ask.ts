@@ -14,13 +14,13 @@ const filters = {
 } as const;
 
 /**
- * T1: the one place where a usage query is made. A question reads only `scoped`, which is the organisation's rows and
+ * T1: this file is the one place where a usage query is made. A question reads only `scoped`, which is the organisation's rows and
  * no other's, so none can be written that forgets the tenant.
  */
 export function buildQuery(org_id: string, question: UsageQuestion, input: UsageScope): NamedQuery {
   const { limit, ...given } = parseInput(usageScope, input);
-  const params: Record<string, unknown> = { org: org_id };
-  const conditions = ['org_id = {org:UUID}'];
+  const params: Record<string, unknown> = {};
+  const conditions: string[] = [];
   for (const [name, condition] of Object.entries(filters)) {
     const value = given[name as keyof typeof filters];
     if (value === undefined) continue;
@@ -28,8 +28,30 @@ export function buildQuery(org_id: string, question: UsageQuestion, input: Usage
     conditions.push(condition);
   }
   if (question.limit !== null) params['limit'] = limit ?? question.limit;
-  const scoped = `with scoped as (\n  select * from usage\n  where ${conditions.join('\n    and ')}\n)`;
-  return { name: question.name, text: `${scoped}${question.body}`, params };
+  return scopedQuery(org_id, { name: question.name, conditions, params, body: question.body });
+}
+
+/** A query whose `body` continues after `scoped`, the rows of the organisation that meet the conditions. */
+export function scopedQuery(
+  org_id: string,
+  {
+    name,
+    conditions,
+    params,
+    body,
+  }: {
+    readonly name: string;
+    readonly conditions: readonly string[];
+    readonly params: Readonly<Record<string, unknown>>;
+    readonly body: string;
+  },
+): NamedQuery {
+  const all = ['org_id = {org:UUID}', ...conditions].join('\n    and ');
+  return {
+    name,
+    text: `with scoped as (\n  select * from usage\n  where ${all}\n)${body}`,
+    params: { ...params, org: org_id },
+  };
 }
 
 /** Asks a question about the caller's organisation. */

@@ -1,4 +1,5 @@
 /** ClickHouse: usage goes in by file and by outbox; questions about it come back with the query that answers them. */
+export { breakDownUsage, type Breakdown, type BreakdownInput } from './break-down-usage.ts';
 export * from './check-settled.ts';
 export { faultsOfCharges } from './explain-settled.ts';
 export type {

@@ -1,35 +1,33 @@
 import { Readable } from 'node:stream';
 import { maxUsageFileBytes, NetraError, usage, usageImport, usageImportQuery, usageQuery } from '@netra/contract';
+import type { z } from 'zod';
 import {
+  breakDownUsage,
   dataCoverage,
   importUsage,
   parseColumnMap,
-  usageByDay,
-  usageByFeature,
-  usageByModel,
-  usageByUser,
-  usageTotals,
+  type BreakdownInput,
 } from '../../analytics/index.ts';
 import { requireFeature } from '../../plans/index.ts';
+import type { Ctx } from '../../platform/index.ts';
 import { route, type NetraApp } from '../index.ts';
-
-const questions = {
-  total: usageTotals,
-  day: usageByDay,
-  model: usageByModel,
-  user: usageByUser,
-  feature: usageByFeature,
-  coverage: dataCoverage,
-} as const;
 
 export function usageRoutes(app: NetraApp): void {
   route(app, 'readUsage', {
     query: usageQuery,
     response: usage,
-    async handle({ ctx, query: { by, from, to } }) {
-      const input = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-      const { query, rows } = await questions[by]({ ctx, input });
-      return { query, rows: rows.map((row) => ({ ...row })) };
+    async handle({ ctx, query: { by, quantiles, ...asked } }) {
+      if (by === 'coverage') return { ...(await coverageOf(ctx, asked)), rest: null, next: null };
+      const lists = {
+        by: by === 'total' ? [] : by.split(','),
+        quantiles: quantiles === undefined ? [] : quantiles.split(','),
+        ...namesOf(asked),
+      };
+      const { query, rows, rest, next } = await breakDownUsage({
+        ctx,
+        input: { ...asked, ...lists } as BreakdownInput,
+      });
+      return { query, rows: rows.map((row) => ({ ...row })), rest: rest && { ...rest }, next };
     },
   });
 
@@ -60,6 +58,29 @@ export function usageRoutes(app: NetraApp): void {
       return { ...result, totals: { ...result.totals, calls: BigInt(result.totals.calls) } };
     },
   });
+}
+
+type Asked = Omit<z.output<typeof usageQuery>, 'by' | 'quantiles'>;
+
+/** A parameter that is given once is a text, one that is given twice a list. */
+function namesOf(asked: Asked) {
+  const given = (['user', 'agent', 'feature', 'provider', 'model'] as const).flatMap((name) => {
+    const value = asked[name];
+    return value === undefined ? [] : [[name, typeof value === 'string' ? [value] : value]];
+  });
+  return Object.fromEntries(given) as Partial<Record<'user' | 'agent' | 'feature' | 'provider' | 'model', string[]>>;
+}
+
+/** One row about which columns there are: of a range, and nothing finer. */
+async function coverageOf(ctx: Ctx, asked: Asked) {
+  const { from, to, source, limit: _limit, ...others } = asked;
+  const [odd] = Object.keys(others).filter((name) => others[name as keyof typeof others] !== undefined);
+  if (odd !== undefined || source === 'all') {
+    throw new NetraError('invalid_request', `${odd ?? 'source'} does not go with by=coverage`);
+  }
+  const input = { source, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+  const { query, rows } = await dataCoverage({ ctx, input });
+  return { query, rows: rows.map((row) => ({ ...row })) };
 }
 
 /** Said by its sender to be too large: refused before a byte is read. One that does not say is cut off when it is. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createClient } from '@netra/client';
 import { createAccount, startServer, suite, type TestAccount, type TestServer } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -75,8 +76,45 @@ describe('POST /v1/usage/import and GET /v1/usage', () => {
       body: { rows: [{ day: '2026-10-02', calls: 1 }] },
     });
     expect(await readUsage('?by=user')).toMatchObject({ body: { rows: [{ user_id: 'ana', calls: 2 }] } });
-    expect(await readUsage('?by=model')).toMatchObject({ body: { rows: [{ model: 'gpt-4o' }] } });
+    expect(await readUsage('?by=model')).toMatchObject({
+      body: { rows: [{ model: 'gpt-4o' }], rest: null, next: null },
+    });
+    const first = await readUsage('?by=day,user&limit=1&user=ana&user=bo&quantiles=cost');
+    expect(first).toMatchObject({
+      body: { rows: [{ day: '2026-10-01', user_id: 'ana', calls: 1 }], rest: { calls: 1, input_tokens: '2000' } },
+    });
+    const { next } = first.body as { next: string };
+    expect(await readUsage(`?by=day,user&limit=1&user=ana&user=bo&quantiles=cost&cursor=${next}`)).toMatchObject({
+      body: { rows: [{ day: '2026-10-02', calls: 1 }], rest: null, next: null },
+    });
+    const client = createClient({ url: server.url, token: account.token });
+    expect((await client.usage({ by: 'feature,model', user: ['ana'], order: 'calls' })).rows).toMatchObject([
+      { calls: 2 },
+    ]);
+    client.close();
     expect(await readUsage('?by=coverage')).toMatchObject({ body: { rows: [{ rows: 2, synthetic: 0 }] } });
+  });
+
+  it.each([
+    ['by=colour', 'by'],
+    ['by=day,day', 'by'],
+    ['by=day,user,model,agent', 'by'],
+    ['from=yesterday', 'from'],
+    ['to=2026', 'to'],
+    ['limit=1001', 'limit'],
+    ['order=size', 'order'],
+    ['quantiles=p50', 'quantiles'],
+    ['cursor=e30', 'cursor'],
+    ['source=elsewhere', 'source'],
+    ['colour=red', 'colour'],
+    ['by=coverage&user=ana', 'user'],
+    [`model=${'x'.repeat(513)}`, 'model'],
+  ])('refuses %s, and names %s', async (query, name) => {
+    const { status, body } = await readUsage(`?${query}`);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: 'invalid_request' });
+    const { detail, fields = [] } = body as { detail: string; fields?: unknown };
+    expect(JSON.stringify([detail, fields])).toContain(name);
   });
 
   // Planted bug that turns it red: answering 200 with the errors in the body.
