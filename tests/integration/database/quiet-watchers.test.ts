@@ -101,7 +101,7 @@ test('a claim reads what is due, however many runs go well', async () => {
       const counted = async (): Promise<number> =>
         (await tx.rows<{ rows: number }>({ text, values: [] }))[0]?.rows ?? 0;
       const before = await counted();
-      await tx.rows({ text: 'select * from netra.claim_runs($1, 0, 1000)', values: ['reader'] });
+      await tx.rows({ text: 'select * from netra.claim_runs($1, 1, 1000)', values: ['reader'] });
       return (await counted()) - before;
     });
   expect(await read()).toBeLessThan(50);
