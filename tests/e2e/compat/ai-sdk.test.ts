@@ -103,7 +103,7 @@ describe.each(['5', '6', '7'] as const)('the AI SDK %s', (version) => {
 
   // Planted bug that turns it red: a disconnect that cancels the run; a resume that begins behind the first event.
   it('resumes in another page after the first has gone, and repeats nothing', async () => {
-    const options = { id: `resumed-${version}`, body: rehearsal({ steps: 12, deltas: 2, step_ms: 100, tool: 'wait' }) };
+    const options = { id: `resumed-${version}`, body: rehearsal({ steps: 40, deltas: 2, step_ms: 100, tool: 'wait' }) };
     const first = await renderHook(() => hook(options));
     const sent = first.current.sendMessage({ text: 'go' });
     await eventually('some of the answer', () => text(first.current.messages[1]) !== '');
