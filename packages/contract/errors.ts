@@ -34,6 +34,7 @@ export const errorCatalogue = {
   approval_expired: { status: 409, title: 'Nobody answered in time', retryable: false },
   crash_loop: { status: 500, title: 'The run crashed its worker too often', retryable: false },
   model_failed: { status: 502, title: 'The model could not be reached or answered wrongly', retryable: true },
+  remote_failed: { status: 502, title: 'The agent behind this one failed', retryable: true },
   tool_failed: { status: 502, title: 'A tool failed', retryable: false },
   config_invalid: { status: 500, title: 'The configuration is not valid', retryable: false },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;

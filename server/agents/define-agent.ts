@@ -1,6 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { NetraError } from '@netra/contract';
 import { z } from 'zod';
+import type { RemoteAgent } from './ag-ui/remote-agent.ts';
 import type { Tool } from './define-tool.ts';
 
 /** A tool call of the run and what came of it, in the order of the log. */
@@ -44,6 +45,8 @@ export interface Agent {
   readonly bounds: AgentBounds;
   /** The most that a run may cost with its fee; it asks before it goes beyond. */
   readonly budget_micro?: bigint;
+  /** It runs elsewhere: this is where, and no model is asked here. */
+  readonly remote?: RemoteAgent;
   /** How many tool results make a whole answer: a run that stops early pays for the share the log shows. */
   readonly expected_results: number;
   /** Throws `invalid_request` that says what is wrong. */

@@ -1,6 +1,7 @@
 import { NetraError, reachedLimit } from '@netra/contract';
 import type { Platform } from '../platform/index.ts';
 import { openJournal, type Claim, type Journal } from '../runs/index.ts';
+import { runRemote } from './ag-ui/run-remote.ts';
 import { beginRun, type HeldClaim } from './begin-run.ts';
 import { Conversation } from './conversation.ts';
 import { abandonRun, completeRun, isLeftToOthers } from './end-run.ts';
@@ -34,13 +35,18 @@ export async function executeRun({ platform, claim, signal, leaving }: Execution
   if (scope instanceof NetraError) return await endUnstartable(journal, scope);
   try {
     signal.throwIfAborted();
-    if (!(await resumeCalls(scope))) return await journal.park(scope.writer.take());
-    const text = await takeSteps(scope);
+    const { remote } = scope.agent;
+    const text = remote === undefined ? await takeAllSteps(scope) : await runRemote(scope, remote);
     if (text === null) return await journal.park(scope.writer.take());
     await completeRun(scope, journal, text);
   } catch (error) {
     await abandonRun(scope, journal, error);
   }
+}
+
+/** Null: somebody has to answer first. */
+async function takeAllSteps(scope: RunScope): Promise<string | null> {
+  return (await resumeCalls(scope)) ? await takeSteps(scope) : null;
 }
 
 /** Or why this run cannot be executed: an agent or model that is gone, an input that does not fit. */

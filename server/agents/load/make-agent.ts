@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { Outgoing, Platform } from '../../platform/index.ts';
 import type { Agent } from '../define-agent.ts';
-import { agentSchema, type CheckedAgent } from './agent-schema.ts';
+import { agentSchema, remoteAgentSchema, type CheckedAgent } from './agent-schema.ts';
 import { ownAgent } from './own-agent.ts';
+import { ownRemoteAgent } from './own-remote-agent.ts';
 import { ownTool } from './own-tool.ts';
+import { fillIn } from './variables.ts';
 
 interface Issue {
   readonly path: readonly PropertyKey[];
@@ -38,7 +40,8 @@ export async function makeAgent(options: MakeOptions): Promise<Made> {
       [],
       'must export default defineAgent({…}) or defineRemoteAgent({…}); what agents share goes into a folder below',
     );
-  return makeLocal(said.data.definition, options);
+  const { kind, definition } = said.data;
+  return kind === 'netra.agent' ? makeLocal(definition, options) : makeRemote(definition, options);
 }
 
 async function makeLocal(definition: unknown, { platform, outgoing }: MakeOptions): Promise<Made> {
@@ -50,6 +53,29 @@ async function makeLocal(definition: unknown, { platform, outgoing }: MakeOption
   const tools = checked.tools.map(({ definition: tool }) => ownTool(tool));
   const agent = ownAgent(checked, tools, platform.config.variable, outgoing);
   return { agent, fee: checked.fee, plans: checked.plans ?? null, close: async () => undefined };
+}
+
+async function makeRemote(definition: unknown, { platform, outgoing }: MakeOptions): Promise<Made> {
+  const parsed = remoteAgentSchema.safeParse(definition);
+  if (!parsed.success) return { problems: parsed.error.issues };
+  const { fee, plans, headers, ...checked } = parsed.data;
+  const problems = urlProblems(['url'], checked.url, outgoing);
+  const filled = fillInHeaders(headers, platform, problems);
+  if (problems.length > 0) return { problems };
+  const agent = ownRemoteAgent(checked, filled, outgoing);
+  return { agent, fee, plans: plans ?? null, close: async () => undefined };
+}
+
+function fillInHeaders(headers: Readonly<Record<string, string>>, { config }: Platform, problems: Issue[]) {
+  const filled: Record<string, string> = {};
+  for (const [name, text] of Object.entries(headers)) {
+    try {
+      filled[name] = fillIn(text, config.variable);
+    } catch (error) {
+      problems.push({ path: ['headers', name], message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return filled;
 }
 
 function modelProblems({ model, steps }: CheckedAgent, { config }: Platform, outgoing: Outgoing): Issue[] {
