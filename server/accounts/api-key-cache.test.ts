@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { openInProcessRedis } from '../platform/index.ts';
 import { apiKeyStaleness_ms, createApiKeyCache, type StoredApiKey } from './api-key-cache.ts';
 
 const keyOf = (key_id: string): StoredApiKey => ({
@@ -12,7 +13,8 @@ const keyOf = (key_id: string): StoredApiKey => ({
 function cacheAt(start_ms: number) {
   let now_ms = start_ms;
   let lookUps = 0;
-  const cache = createApiKeyCache({ nowMs: () => now_ms });
+  const clock = { nowMs: () => now_ms };
+  const cache = createApiKeyCache({ clock, redis: openInProcessRedis({ clock }) });
   const find = (hash: string, answer: StoredApiKey | null = keyOf(hash)): Promise<StoredApiKey | null> =>
     cache.find(hash, () => {
       lookUps += 1;
@@ -62,7 +64,7 @@ it('a revoked key is forgotten at once, also while it is being looked up', async
   const { cache, find, lookUps } = cacheAt(0);
   await find('a');
   const pending = find('b');
-  cache.forget('a');
+  await cache.forget({ key_id: 'a' });
   await pending;
   await find('a');
   await find('b');

@@ -33,4 +33,5 @@ export async function changeMembership(call: Omit<TenantCall, 'input'>, change: 
     if (refusal === 'last_owner') throw new NetraError('conflict', 'The last owner must make another one first');
     await change.write(client);
   });
+  await room.apiKeys.forget({ org_id, user_id: change.user_id });
 }

@@ -108,7 +108,7 @@ function openRoom(options: AccountsOptions): AccountsRoom {
     pool,
     auth: openAuth({ pool, ids: platform.ids, log: platform.log, secret, public_url, origins }),
     signingKeys: openSigningKeys({ pool, clock: platform.clock }),
-    apiKeys: createApiKeyCache(platform.clock),
+    apiKeys: createApiKeyCache(platform),
     subscribe: options.subscribe,
     signup_plan: options.signup_plan,
     issuer,

@@ -2,7 +2,7 @@ import { NetraError } from '@netra/contract';
 import { importJWK, type CryptoKey } from 'jose';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { Clock } from '../platform/index.ts';
+import { cacheBounds_ms, type Clock } from '../platform/index.ts';
 import { publicKeys, type PublicKeyRow } from './sql/signing-keys.ts';
 import { rows } from './sql/rows.ts';
 import { maxTokenTtl_s, tokenAlgorithm } from './token-claims.ts';
@@ -24,7 +24,7 @@ export interface SigningKeys {
 }
 
 /** A key that was taken out of the table stops counting after this. */
-const maxAge_ms = 60_000;
+const maxAge_ms = cacheBounds_ms.signing_keys;
 /** While the database is away, the last keys go on counting this long. */
 const maxStale_ms = 10 * 60_000;
 /** Meanwhile one check in this time waits for it to answer, not each. */

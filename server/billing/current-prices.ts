@@ -1,11 +1,9 @@
-import { oneRow, type Platform } from '../platform/index.ts';
+import { cacheBounds_ms, oneRow, type Platform } from '../platform/index.ts';
 import { keepBook } from './keep-book.ts';
 import { priceListWith, type OwnPrice } from './own/own-prices.ts';
 import { readOwnPricesStatement, readPriceRevisionStatement } from './sql/price-books.ts';
 import type { PriceList } from './standard-book.ts';
 
-/** How old a node's prices may be where no hint arrives: an import is in force everywhere after so long. */
-const maxAge_ms = 5_000;
 const channel = 'netra:prices';
 
 interface Held {
@@ -32,7 +30,7 @@ const holders = new WeakMap<Platform, Holder>();
 export async function currentPrices(platform: Platform): Promise<PriceList> {
   const holder = holders.get(platform) ?? (await listen(platform));
   const { held } = holder;
-  if (held !== null && platform.clock.nowMs() - held.read_at_ms < maxAge_ms) return held.list;
+  if (held !== null && platform.clock.nowMs() - held.read_at_ms < cacheBounds_ms.prices) return held.list;
   holder.reading ??= read(platform, holder).finally(() => {
     holder.reading = null;
   });

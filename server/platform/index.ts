@@ -48,6 +48,7 @@ export { parseInput } from './parse-input.ts';
 export { seal, unseal, type SealOptions } from './seal.ts';
 export { openInProcessRedis } from './redis-in-process.ts';
 export type { Redis } from './redis.ts';
+export { cacheBounds_ms } from './cache-bounds.ts';
 export { settleConfig } from './settle-config.ts';
 export {
   forgetKept,

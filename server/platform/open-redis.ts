@@ -110,6 +110,8 @@ export async function openRedis(url: string, { clock, log }: RedisOptions): Prom
     },
     get: (key) => orElse(() => commands.get(key), null),
     set: (key, value, ttl_ms) => orElse(async () => void (await commands.set(key, value, 'PX', ttl_ms)), undefined),
+    add: (key, value, ttl_ms) =>
+      orElse(async () => void (await commands.set(key, value, 'PX', ttl_ms, 'NX')), undefined),
     delete: (key) => orElse(async () => void (await commands.del(key)), undefined),
     consume: async ({ key, points, max, window_ms }) => {
       const shared = await orElse(() => consumeShared(key, points, max, window_ms), null);

@@ -54,6 +54,9 @@ export function openInProcessRedis({
     },
     get: async (key) => read(key),
     set: async (key, value, ttl_ms) => write(key, value, clock.nowMs() + ttl_ms),
+    add: async (key, value, ttl_ms) => {
+      if (read(key) === null) write(key, value, clock.nowMs() + ttl_ms);
+    },
     delete: async (key) => {
       entries.delete(key);
     },

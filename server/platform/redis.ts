@@ -12,6 +12,8 @@ export interface Redis {
   subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>>;
   get(key: string): Promise<string | null>;
   set(key: string, value: string, ttl_ms: number): Promise<void>;
+  /** As `set`, but a key that is there stays as it is. */
+  add(key: string, value: string, ttl_ms: number): Promise<void>;
   delete(key: string): Promise<void>;
   /**
    * Takes `points` from a fixed window; true if they were there. Atomic across nodes on a server.
