@@ -147,10 +147,13 @@ export interface CostSpikeRow {
   readonly active_days: number;
   readonly median_day_calls: number;
   readonly median_day_usd: string;
+  /** The dearest day that is no spike. */
+  readonly largest_other_day_usd: string;
   readonly spike_days: number;
   /** The first 20. */
   readonly days: readonly string[];
   readonly spike_calls: number;
+  readonly smallest_spike_usd: string;
   readonly spike_cost_usd: string;
   /** What the dearest named user of each of these days cost, summed. */
   readonly dearest_users_usd: string;

@@ -15,6 +15,8 @@ export function findCostSpikes({ query, rows }: Answer<CostSpikeRow>, basis: Bas
   const findings = rows.flatMap((row) => {
     if (row.active_days < min_days || row.median_day_calls < enough_calls) return [];
     if (row.spike_days > row.active_days * max_spike_share || isRhythm(row.days)) return [];
+    // As with sizes: where days vary widely there are others on the way there.
+    if (new Big(row.smallest_spike_usd).lt(new Big(row.largest_other_day_usd).times(2))) return [];
     const expected = {
       says: `beyond the median ${row.kind_of_day}`,
       expression: `${row.spike_cost_usd} − ${row.spike_days} × ${row.median_day_usd}`,

@@ -30,6 +30,8 @@ const tooShort = ({ days }: CoverageRow): string | null =>
   days < enough_days ? `the data covers ${days} day${days === 1 ? '' : 's'}, fewer than ${enough_days}` : null;
 const noTwoWeeks = ({ days }: CoverageRow): string | null =>
   days < 14 ? `the data covers ${days} day${days === 1 ? '' : 's'}, fewer than 14` : null;
+const noFailures = ({ with_error, with_retry_of }: CoverageRow): string | null =>
+  with_error + with_retry_of === 0 ? 'no call failed or was made again, or that is not recorded' : null;
 const noCost = lacks('with_cost', 'a cost: name the model, so that the price book can give one');
 const noModel = lacks('with_model', 'a model');
 
@@ -65,7 +67,7 @@ export const questions: readonly Question[] = [
     tool: 'find_paid_failures',
     phase: 'optimization',
     about: 'paid failures',
-    missing: first(noCost, lacks('with_error', 'failed, or failures are not recorded')),
+    missing: first(noCost, noFailures),
   },
   { tool: 'find_batch_work', phase: 'optimization', about: 'work for a batch API', missing: first(noCost, tooShort) },
   {
