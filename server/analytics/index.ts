@@ -14,6 +14,7 @@ export type {
   RecordResult,
 } from './facts.ts';
 export * from './find-waste.ts';
+export { forgetUsage, listUsageRetentions, setUsageRetention } from './forget-usage.ts';
 export { generateSample, type Planted, type PlantedKind, type Sample, type SampleManifest } from './generate-sample.ts';
 export { importUsage, type UsageImport } from './import-usage.ts';
 export { parseColumnMap } from './parse-column-map.ts';

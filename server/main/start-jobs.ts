@@ -1,4 +1,4 @@
-import { pumpOutbox, watchOutbox } from '../analytics/index.ts';
+import { forgetUsage, pumpOutbox, watchOutbox } from '../analytics/index.ts';
 import { issueDueInvoices, processPaymentEvents, tellSubscriptions } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
 import type { Platform } from '../platform/index.ts';
@@ -12,6 +12,8 @@ const rowsPerRun = 10_000;
 /** Of at most 5,000 events: schedules take turns, and none may hold the others up for long. */
 const batchesPerCut = 20;
 const runsPerRun = 1_000;
+/** Of 200 organisations. */
+const batchesPerForgetting = 50;
 
 /** The schedules of this installation; each due time runs once among all nodes. Resolves to what stops them here. */
 export async function startJobs({ platform }: { readonly platform: Platform }): Promise<() => Promise<void>> {
@@ -22,6 +24,7 @@ export async function startJobs({ platform }: { readonly platform: Platform }): 
       { name: 'pump_outbox', cron: '* * * * *', run: pump },
       { name: 'grant_due_periods', cron: '*/5 * * * *', run: () => grantDuePeriods({ platform, limit: orgsPerRun }) },
       { name: 'forget_deliveries', cron: '17 * * * *', run: () => forgetDeliveries({ platform, limit: rowsPerRun }) },
+      { name: 'forget_usage', cron: '23 * * * *', run: () => forgetUsage({ platform, batches: batchesPerForgetting }) },
       { name: 'issue_invoices', cron: '*/5 * * * *', run: () => issueDueInvoices({ platform, limit: orgsPerRun }) },
       { name: 'process_payment_events', cron: '* * * * *', run: () => processPaymentEvents({ platform }) },
       { name: 'give_up_parked', cron: '*/5 * * * *', run: () => giveUpParked({ platform, limit: runsPerRun }) },

@@ -16,7 +16,7 @@ export interface ClickHouse {
   }): Promise<void>;
   /** Bound parameters only: `{org:UUID}` in the text. 64-bit integers and decimals arrive as strings. */
   query<Row>(text: string, params: Readonly<Record<string, unknown>>): Promise<Row[]>;
-  /** A statement without rows: DDL of migrations. */
-  command(text: string): Promise<void>;
+  /** A statement without rows: DDL of migrations, deletions. Parameters are bound as in `query`. */
+  command(text: string, params?: Readonly<Record<string, unknown>>): Promise<void>;
   close(): Promise<void>;
 }

@@ -115,9 +115,9 @@ export function openClickHouse(url: string, options: ClickHouseOptions): ClickHo
         const result = await client.query({ query: text, query_params: { ...params }, format: 'JSONEachRow' });
         return result.json<Row>();
       }),
-    command: (text) =>
+    command: (text, params = {}) =>
       asking(async () => {
-        await client.command({ query: text });
+        await client.command({ query: text, query_params: { ...params } });
       }),
     close: () => client.close(),
   };

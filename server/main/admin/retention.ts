@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { listUsageRetentions, setUsageRetention } from '../../analytics/index.ts';
 import { listRetentions, setRetention } from '../../runs/index.ts';
 import type { AdminCommand } from '../admin.ts';
 import { commonOptions } from '../options.ts';
@@ -11,14 +12,16 @@ const options = {
   by: { type: 'string' },
   plan: { type: 'string' },
   days: { type: 'string' },
+  'usage-days': { type: 'string' },
   from: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 
-/** `admin retention`: how long a plan keeps the events of runs that have ended. */
+/** `admin retention`: how long a plan keeps the events of runs that have ended, and what calls were in analytics. */
 export const retention: AdminCommand = {
   usage: [
     'retention set --plan P --days N|forever [--from WHEN] [--by NAME] [--json] [--data DIR]',
+    'retention set --plan P --usage-days N|forever [--from WHEN] [--by NAME] [--json] [--data DIR]',
     'retention list [--json] [--data DIR]',
   ],
   async run(args) {
@@ -26,19 +29,24 @@ export const retention: AdminCommand = {
     const verb = positionals.join(' ');
     const { plan, days, from, by, json } = values;
     if (verb === 'list') {
-      const rows = await withHouse(values, ({ platform }) => listRetentions({ platform }));
-      printAnswer(json, { retentions: rows }, () => rows.map(tell).join(''));
+      const [retentions, usage] = await withHouse(values, ({ platform }) =>
+        Promise.all([listRetentions({ platform }), listUsageRetentions({ platform })]),
+      );
+      printAnswer(json, { retentions, usage_retentions: usage }, () => [...retentions, ...usage].map(tell).join(''));
       return 0;
     }
-    if (verb !== 'set' || plan === undefined || days === undefined) throw wrongUsage(retention);
-    const input = {
-      by: editorName(by),
-      plan,
-      event_days: days === 'forever' ? null : Number(days),
-      ...(from === undefined ? {} : { from: momentOf(from) }),
-    };
-    const { valid_from } = await withHouse(values, ({ platform }) => setRetention({ platform, input }));
-    const row = { plan_id: plan, valid_from, event_days: input.event_days };
+    const usageDays = values['usage-days'];
+    const asked = days ?? usageDays;
+    if (verb !== 'set' || plan === undefined || asked === undefined || (days !== undefined && usageDays !== undefined))
+      throw wrongUsage(retention);
+    const kept = asked === 'forever' ? null : Number(asked);
+    const said = { by: editorName(by), plan, ...(from === undefined ? {} : { from: momentOf(from) }) };
+    const { valid_from } = await withHouse(values, ({ platform }) =>
+      days === undefined
+        ? setUsageRetention({ platform, input: { ...said, usage_days: kept } })
+        : setRetention({ platform, input: { ...said, event_days: kept } }),
+    );
+    const row = { plan_id: plan, valid_from, ...(days === undefined ? { usage_days: kept } : { event_days: kept }) };
     printAnswer(json, row, () => tell(row));
     return 0;
   },
@@ -47,8 +55,11 @@ export const retention: AdminCommand = {
 function tell(row: {
   readonly plan_id: string;
   readonly valid_from: Date;
-  readonly event_days: number | null;
+  readonly event_days?: number | null;
+  readonly usage_days?: number | null;
 }): string {
-  const kept = row.event_days === null ? 'for ever' : `${row.event_days} days`;
-  return `${row.plan_id.padEnd(16)} from ${row.valid_from.toISOString()}  events are kept ${kept}\n`;
+  const what = row.event_days === undefined ? 'usage is' : 'events are';
+  const days = row.event_days === undefined ? row.usage_days : row.event_days;
+  const kept = days === null || days === undefined ? 'for ever' : `${days} days`;
+  return `${row.plan_id.padEnd(16)} from ${row.valid_from.toISOString()}  ${what} kept ${kept}\n`;
 }
