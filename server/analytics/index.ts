@@ -16,9 +16,12 @@ export type {
 export * from './find-waste.ts';
 export { forgetUsage, listUsageRetentions, setUsageRetention } from './forget-usage.ts';
 export { generateSample, type Planted, type PlantedKind, type Sample, type SampleManifest } from './generate-sample.ts';
+export { ingestTraces, maxTraceBytes, type IngestedTraces } from './ingest-traces.ts';
+export { encodeResponse as encodeTraceResponse } from './otlp/decode-protobuf.ts';
 export { importUsage, type UsageImport } from './import-usage.ts';
 export { parseColumnMap } from './parse-column-map.ts';
 export { pumpOutbox } from './pump-outbox.ts';
+export { reconcileCharges } from './reconcile-charges.ts';
 export { watchOutbox } from './watch-outbox.ts';
 export { outboxPayloads, type OutboxKind } from './outbox-rows.ts';
 export * from './read-facts.ts';

@@ -26,6 +26,8 @@ export const outboxPayloads = {
     error: z.string().default(''),
     latency_ms: z.number().int().nonnegative().optional(),
   }),
+  /** A call that another system told of while it happened: a row of `usage` as it is stored. Written by netra.ingest_calls. */
+  call: z.looseObject({ at: z.string(), source: z.literal('import'), origin: z.string(), model: z.string() }),
 } as const;
 export type OutboxKind = keyof typeof outboxPayloads;
 
@@ -42,7 +44,13 @@ export type StoredRows = Readonly<Record<string, readonly Readonly<Record<string
 
 /** The rows that a batch becomes, by table. Throws a ZodError on a payload that is not what its kind says. */
 export function projectBatch(kind: OutboxKind, batch: readonly OutboxRow[]): StoredRows {
+  if (kind === 'call') return { usage: batch.map(projectCall) };
   return kind === 'charge' ? projectCharges(batch) : { usage: batch.map(projectUsage) };
+}
+
+/** With the call's own time: the outbox has that of its arrival. */
+function projectCall({ org_id, event_id, payload }: OutboxRow): Readonly<Record<string, unknown>> {
+  return { ...outboxPayloads.call.parse(payload), org_id, event_id };
 }
 
 function projectUsage(row: OutboxRow): Readonly<Record<string, unknown>> {

@@ -1,7 +1,7 @@
 import type { NetraApp } from './index.ts';
 
 /** What a usage file may arrive as. Handed on as the stream it is: never held in memory, so no body limit applies. */
-const uploadTypes = ['text/csv', 'application/x-ndjson', 'application/octet-stream'];
+const uploadTypes = ['text/csv', 'application/x-ndjson', 'application/octet-stream', 'application/x-protobuf'];
 
 /**
  * A signature is over the bytes that were sent, so a route that names one (`signature`) gets JSON as they came. Elsewhere
@@ -12,7 +12,7 @@ export function keepSignedBodies(app: NetraApp): void {
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const { config, schema } = request.routeOptions;
-    if (config.signature !== undefined) done(null, body);
+    if (config.signature !== undefined || config.rawJson === true) done(null, body);
     // Many clients name JSON on every POST: where no body is asked for, none is none.
     else if (body.length === 0 && schema?.body === undefined) done(null, undefined);
     else void parse(request, body.toString('utf8'), done);

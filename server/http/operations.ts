@@ -192,6 +192,7 @@ export const operations = {
 
   readUsage: get('/v1/usage', 'usage', 'LLM usage, with the query behind each figure', 'tenant'),
   importUsage: post('/v1/usage/import', 'usage', 'Upload a file of LLM calls', { ...create, status: 200 }),
+  ingestTraces: post('/v1/otlp/v1/traces', 'usage', 'OTLP/HTTP: spans of model calls, as they happen', stream),
 
   chatAiSdk: post('/compat/ai-sdk/chat', 'compat', 'useChat of the AI SDK: ask, and stream the answer', stream),
   resumeAiSdk: get('/compat/ai-sdk/chat/:chat/stream', 'compat', 'useChat of the AI SDK: resume', 'tenant'),

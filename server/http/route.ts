@@ -32,6 +32,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     problemShape?: ProblemShape;
     signature?: string;
+    rawJson?: boolean;
   }
 }
 
@@ -48,6 +49,8 @@ interface Route<Name extends OperationName, Params, Query, Body, Response extend
    * finds the signature wrong throws `invalid_request`.
    */
   readonly signature?: Lowercase<string>;
+  /** `request.body` is the JSON as a Buffer: it may be packed, and is read by the verb. */
+  readonly rawJson?: boolean;
   /** Longest time to the answer. 0 = none: for streams. */
   readonly timeout_ms?: number;
   /** Dresses a refusal for clients that look elsewhere for it than RFC 9457 says. */
@@ -88,6 +91,7 @@ export function route<
     config: {
       ...(spec.problemShape === undefined ? {} : { problemShape: spec.problemShape }),
       ...(spec.signature === undefined ? {} : { signature: spec.signature }),
+      ...(spec.rawJson === true ? { rawJson: true } : {}),
     },
     // Not the server's option: fastify lets no route take that back.
     ...(timeout_ms === 0 ? {} : { handlerTimeout: timeout_ms }),

@@ -11,6 +11,7 @@ import { scheduleRoutes } from './schedules.ts';
 import { subscriptionRoutes } from './subscription.ts';
 import { spendingRoutes } from './spending.ts';
 import { statementRoutes } from './statement.ts';
+import { otlpRoutes } from './otlp.ts';
 import { threadRoutes } from './threads.ts';
 import { usageRoutes } from './usage.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -27,6 +28,7 @@ export function routes({ accounts }: RoutesOptions): readonly ((app: NetraApp) =
     agentRoutes,
     creditRoutes,
     invoiceRoutes,
+    otlpRoutes,
     paymentRoutes,
     planRoutes,
     runRoutes,
