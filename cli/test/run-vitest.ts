@@ -11,6 +11,9 @@ export interface VitestRun {
   readonly outcome: RunOutcome | undefined;
 }
 
+/** Two on two cores: the tests wait for stores and processes more than they compute. */
+const usualWorkers = 2;
+
 /**
  * Runs vitest in a process of its own: a test that exits, leaks or exhausts memory cannot take the verdict along.
  * Interrupts reach it through the terminal's process group or through us, and its stores go down with it.
@@ -30,7 +33,7 @@ export async function runVitest(options: {
     '--reporter=default',
     `--reporter=${join(repositoryRoot, 'cli', 'test', 'results-reporter.ts')}`,
     ...(options.junit === undefined ? [] : ['--reporter=junit', `--outputFile.junit=${options.junit}`]),
-    ...(options.workers === undefined ? [] : [`--maxWorkers=${options.workers}`]),
+    `--maxWorkers=${options.workers ?? usualWorkers}`,
     ...(options.fast_fail ? ['--bail=1'] : []),
     ...options.paths.map((path) => join(repositoryRoot, path)),
   ];
