@@ -21,8 +21,11 @@ import type {
 } from '@netra/contract';
 import { Connection } from './connection.ts';
 import type { ClientOptions } from './options.ts';
+import type { Page } from './page.ts';
 import { Rest, type Upload } from './rest.ts';
 import { RunHandle } from './run-handle.ts';
+import { schedulesOf } from './schedules.ts';
+import { exportThread, messages, type MessagesQuery } from './threads.ts';
 import { Tokens } from './tokens.ts';
 
 /** What to run. The same `idempotency_key` with the same rest is the same run; a new one by default. */
@@ -45,11 +48,6 @@ export type ImportUsageInput = UsageImportQuery & {
   readonly idempotency_key?: string;
   readonly signal?: AbortSignal;
 };
-
-interface Page<Item> {
-  readonly items: readonly Item[];
-  readonly next: string | null;
-}
 
 export type Client = ReturnType<typeof createClient>;
 
@@ -107,6 +105,10 @@ export function createClient(options: ClientOptions) {
 
     createThread: (body: { title?: string } = {}, idempotency_key?: string) =>
       rest.send<Thread>({ method: 'POST', path: '/v1/threads', body, idempotency_key: key(idempotency_key) }),
+    messages: (thread: string, query: MessagesQuery = {}) => messages(rest, thread, query),
+    /** `for await (const line of client.exportThread(thread))`. */
+    exportThread: (thread: string, signal?: AbortSignal) => exportThread(rest, thread, signal),
+    schedules: schedulesOf(rest),
     readRun: (run: string) => rest.send<Run>({ path: `/v1/runs/${run}` }),
 
     /** Runs an agent and follows it. Rejects with the refusal if there is one: the limit, and the plan that lifts it. */

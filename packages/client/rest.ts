@@ -3,7 +3,7 @@ import type { Tokens } from './tokens.ts';
 
 /** One REST request. */
 export interface Request {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   /** Sent as JSON. */
@@ -34,12 +34,29 @@ export class Rest {
 
   /** With the caller's token; one that has just ended is renewed, once. */
   async send<Answer>(request: Request): Promise<Answer> {
+    return read<Answer>(await this.#authorised(request));
+  }
+
+  /** The lines of an answer as they come, each parsed; leaving the loop ends the request. */
+  async *lines<Line>(request: Request): AsyncGenerator<Line, void> {
+    const response = await this.#authorised(request);
+    if (!response.ok || response.body === null) throw refusalOf(response, await response.text());
+    let rest = '';
+    for await (const text of piecesOf(response.body.pipeThrough(new TextDecoderStream()))) {
+      const lines = `${rest}${text}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) yield JSON.parse(line) as Line; // as the server wrote it
+    }
+    if (rest !== '') throw brokenOff();
+  }
+
+  async #authorised(request: Request): Promise<Response> {
     const tokens = this.#tokens();
     const response = await this.#send(request, await tokens.get());
     // A stream that was sent is gone: only what can be sent again is.
-    if (response.status !== 401 || !tokens.canRenew || request.upload) return read<Answer>(response);
+    if (response.status !== 401 || !tokens.canRenew || request.upload) return response;
     await response.body?.cancel();
-    return read<Answer>(await this.#send(request, await tokens.get(true)));
+    return this.#send(request, await tokens.get(true));
   }
 
   async #send(request: Request, token?: string): Promise<Response> {
@@ -68,6 +85,26 @@ export class Rest {
       throw new NetraError('unavailable', 'The server could not be reached.', {}, { cause: error });
     }
   }
+}
+
+/** By its reader: not every browser's stream can be looped over. */
+async function* piecesOf(stream: ReadableStream<string>): AsyncGenerator<string, void> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    throw brokenOff(error);
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+function brokenOff(cause?: unknown): NetraError {
+  return new NetraError('unavailable', 'The answer was broken off.', {}, { cause });
 }
 
 async function read<Answer>(response: Response): Promise<Answer> {

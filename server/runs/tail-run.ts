@@ -18,6 +18,8 @@ export interface Tail {
   readonly epoch: number;
   /** The run's last seq at the subscription. */
   readonly head: number;
+  /** Events up to here were gone by retention at the subscription; 0 = none was. */
+  readonly cut: number;
   /** The next item, when there is one. Rejects with the signal's reason, or when closed. One call at a time. */
   next(signal: AbortSignal): Promise<TailItem>;
   close(): void;
@@ -79,6 +81,7 @@ interface Start {
 
 class RunTail implements Tail {
   readonly head: number;
+  readonly cut: number;
   #epoch: number;
   readonly #platform: Platform;
   readonly #feed: Feed;
@@ -94,6 +97,7 @@ class RunTail implements Tail {
     this.#run = run;
     this.#epoch = start.epoch;
     this.head = start.head;
+    this.cut = start.cut;
     this.#reset = start.reason;
     this.#cursor = start.reason === null ? start.after : start.cut;
   }

@@ -3,8 +3,8 @@ import { NetraError } from '@netra/contract';
 import { z } from 'zod';
 import { openEventStream, route, type EventStream, type NetraApp } from '../../http/index.ts';
 import type { Ctx } from '../../platform/index.ts';
-import { giveApproval, listRuns, readLatestRun, readRun, threadIdOf } from '../../runs/index.ts';
-import { followRun } from '../follow-run.ts';
+import { giveApproval, listRuns, readLatestRun, readRun, threadIdOf, type Tail } from '../../runs/index.ts';
+import { followRun, openRun } from '../follow-run.ts';
 import { conversationKey, openConversation, startRun, toldBefore } from '../start-run.ts';
 import { AgUiEvents } from './ag-ui-events.ts';
 import { inputOf, isApproved, runAgUiRequest, toldOf, type RunAgUiRequest } from './run-request.ts';
@@ -23,9 +23,10 @@ export function agUiRoutes(app: NetraApp): void {
     timeout_ms: 0,
     async handle({ ctx, params, body, reply }) {
       const { run, after } = body.resume?.length ? await answer(ctx, body) : await ask(ctx, params.agent, body);
+      const tail = await openRun({ ctx, run, after });
       const stream = openEventStream(reply);
       try {
-        await sendRun(ctx, run, after, new AgUiEvents(body), stream);
+        await sendRun(ctx, run, tail, new AgUiEvents(body), stream);
       } finally {
         stream.end();
       }
@@ -62,10 +63,10 @@ async function answer(ctx: Ctx, { threadId, resume = [] }: RunAgUiRequest): Prom
   return { run: parked.run_id, after: parked.last_seq };
 }
 
-async function sendRun(ctx: Ctx, run: string, after: number, events: AgUiEvents, stream: EventStream): Promise<void> {
+async function sendRun(ctx: Ctx, run: string, tail: Tail, events: AgUiEvents, stream: EventStream): Promise<void> {
   const { signal } = stream;
   await stream.write({ data: events.started() });
-  for await (const event of followRun({ ctx, run, after, signal })) {
+  for await (const event of followRun({ tail, signal })) {
     for (const data of events.push(event)) await stream.write({ data });
     if (event.type !== 'approval_requested' || !(await isParked(ctx, run, event.seq, signal))) continue;
     for (const data of events.interrupted()) await stream.write({ data });

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { openEventStream, route, type NetraApp } from '../../http/index.ts';
-import type { Ctx } from '../../platform/index.ts';
-import { readLatestRun, threadIdOf } from '../../runs/index.ts';
-import { followRun } from '../follow-run.ts';
+import { readLatestRun, threadIdOf, type Tail } from '../../runs/index.ts';
+import { followRun, openRun } from '../follow-run.ts';
 import { conversationKey, openConversation, startRun, toldBefore } from '../start-run.ts';
 import { ChatChunks } from './chat-chunks.ts';
 import { askOf, chatRequest, toldOf } from './chat-request.ts';
@@ -23,7 +22,8 @@ export function aiSdkRoutes(app: NetraApp): void {
       const { input, key } = askOf(body);
       const thread = await openConversation(ctx, 'ai-sdk', body.id, toldBefore(toldOf(body)));
       const { run } = await startRun(ctx, { wire: 'ai-sdk', thread, agent, input, max_credits_micro, if_busy, key });
-      await sendChat(ctx, run, openEventStream(reply, protocol));
+      const tail = await openRun({ ctx, run });
+      await sendChat(run, tail, openEventStream(reply, protocol));
     },
   });
   route(app, 'resumeAiSdk', {
@@ -35,16 +35,17 @@ export function aiSdkRoutes(app: NetraApp): void {
       const run = await readLatestRun({ ctx, input: { thread } });
       // Nothing to resume: the client keeps what it has.
       if (run === null || run.ended_at !== null) return void (await reply.code(204).send());
-      return sendChat(ctx, run.run_id, openEventStream(reply, protocol));
+      const tail = await openRun({ ctx, run: run.run_id });
+      return sendChat(run.run_id, tail, openEventStream(reply, protocol));
     },
   });
 }
 
 /** Sends the run's whole message. A client that resumes builds it anew, so it always begins at the first event. */
-async function sendChat(ctx: Ctx, run: string, stream: ReturnType<typeof openEventStream>): Promise<void> {
+async function sendChat(run: string, tail: Tail, stream: ReturnType<typeof openEventStream>): Promise<void> {
   const chunks = new ChatChunks(run);
   try {
-    for await (const event of followRun({ ctx, run, signal: stream.signal })) {
+    for await (const event of followRun({ tail, signal: stream.signal })) {
       for (const data of chunks.push(event)) await stream.write({ data });
     }
     await stream.done();

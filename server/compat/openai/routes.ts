@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { listAgents } from '../../agents/index.ts';
 import { openEventStream, route, type EventStream, type NetraApp, type ProblemShape } from '../../http/index.ts';
 import type { Ctx } from '../../platform/index.ts';
-import { readRun, requestCancel } from '../../runs/index.ts';
-import { followRun } from '../follow-run.ts';
+import { readRun, requestCancel, type Tail } from '../../runs/index.ts';
+import { followRun, openRun } from '../follow-run.ts';
 import { openConversation, startRun, toldBefore, type Told } from '../start-run.ts';
 import { CompletionOfRun } from './completion-chunks.ts';
 import {
@@ -54,13 +54,14 @@ function chatRoute(app: NetraApp): void {
       const input = questionOf(body.messages, body.netra_input);
       const { run } = await start(ctx, request, { ...asked(body), input, told: toldOf(body.messages), after: null });
       const completion = new CompletionOfRun(run);
+      const tail = await openRun({ ctx, run });
       if (body.stream !== true) {
-        for await (const event of followRun({ ctx, run, signal: never })) completion.push(event);
+        for await (const event of followRun({ tail, signal: never })) completion.push(event);
         if (completion.failure !== null) throw failureOf(completion.failure);
         return completion.completion();
       }
       await streaming(openEventStream(reply), async (stream) => {
-        for await (const event of followRun({ ctx, run, signal: stream.signal })) {
+        for await (const event of followRun({ tail, signal: stream.signal })) {
           for (const data of completion.push(event)) await stream.write({ data });
         }
         if (body.stream_options?.include_usage === true) await stream.write({ data: completion.usageChunk() });
@@ -79,8 +80,10 @@ function responseRoutes(app: NetraApp): void {
       const input = questionOf(body.input, body.netra_input);
       const after = body.previous_response_id ?? null;
       const { run } = await start(ctx, request, { ...asked(body), input, told: toldOf(body.input), after });
-      if (body.stream === true)
-        return streaming(openEventStream(reply), (stream) => sendResponse(ctx, run, -1, stream));
+      if (body.stream === true) {
+        const tail = await openRun({ ctx, run });
+        return streaming(openEventStream(reply), (stream) => sendResponse(run, tail, -1, stream));
+      }
       return tellResponse(ctx, run, body.background === true ? 'now' : 'end');
     },
   });
@@ -92,7 +95,8 @@ function responseRoutes(app: NetraApp): void {
       const { run_id } = await readRun({ ctx, input: { run: runOfResponse(params.response) } });
       if (!query.stream) return tellResponse(ctx, run_id, 'now');
       const after = query.starting_after ?? -1;
-      return streaming(openEventStream(reply), (stream) => sendResponse(ctx, run_id, after, stream));
+      const tail = await openRun({ ctx, run: run_id });
+      return streaming(openEventStream(reply), (stream) => sendResponse(run_id, tail, after, stream));
     },
   });
   route(app, 'cancelOpenAiResponse', {
@@ -144,13 +148,14 @@ async function threadFor(ctx: Ctx, key: string, messages: readonly Told[]): Prom
 
 async function tellResponse(ctx: Ctx, run: string, until: 'end' | 'now'): Promise<Readonly<Record<string, unknown>>> {
   const told = new ResponseOfRun(run);
-  for await (const event of followRun({ ctx, run, until, signal: never })) told.push(event);
+  const tail = await openRun({ ctx, run });
+  for await (const event of followRun({ tail, until, signal: never })) told.push(event);
   return told.response();
 }
 
-async function sendResponse(ctx: Ctx, run: string, after: number, stream: EventStream): Promise<void> {
+async function sendResponse(run: string, tail: Tail, after: number, stream: EventStream): Promise<void> {
   const told = new ResponseOfRun(run);
-  for await (const event of followRun({ ctx, run, signal: stream.signal })) {
+  for await (const event of followRun({ tail, signal: stream.signal })) {
     for (const data of told.push(event)) {
       if (data.sequence_number > after) await stream.write({ type: data.type, data });
     }

@@ -4,7 +4,15 @@
  * Value: any program that can ask a model can ask an agent, and take its stream up again where it was cut.
  * Strategic impact: the most spoken protocol there is.
  */
-import { createAccount, eventually, startServer, suite, type TestAccount, type TestServer } from '@netra/testkit';
+import {
+  createAccount,
+  eventually,
+  startServer,
+  suite,
+  withOwner,
+  type TestAccount,
+  type TestServer,
+} from '@netra/testkit';
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -111,6 +119,23 @@ describe('responses', () => {
     const first = await openai.responses.create(request({ steps: 1 }), once);
     expect((await openai.responses.create(request({ steps: 1 }), once)).id).toBe(first.id);
     await expect(openai.responses.create(request({ steps: 2 }), once)).rejects.toMatchObject({ status: 409 });
+  });
+
+  // Planted bug that turns it red: a followRun() that goes on behind a `reset`.
+  it('says that a run is no longer kept where retention cut it, rather than telling its rest as the whole', async () => {
+    const mine = await openai.responses.create(request({ steps: 3, deltas: 2, tool: 'hash' }));
+    const run = mine.id.replace('resp_', '');
+    await withOwner(home.stores.postgres_url, async (client) => {
+      await client.query('delete from netra.event where run_id = $1 and seq <= 4', [run]);
+      await client.query('update netra.run set cut_seq = 4, epoch = epoch + 1 where run_id = $1', [run]);
+    });
+    // Another node: this one may have the run in memory still.
+    const another = await startServer({ env: home.env });
+    home.onEnd(() => another.stop());
+    const there = new OpenAI({ baseURL: `${another.url}/compat/openai/v1`, apiKey: account.token, maxRetries: 0 });
+    const not_kept = { status: 404, message: expect.stringContaining('no longer kept') as unknown };
+    await expect(there.responses.retrieve(mine.id)).rejects.toMatchObject(not_kept);
+    await expect(there.responses.retrieve(mine.id, { stream: true })).rejects.toMatchObject(not_kept);
   });
 
   it('knows nothing of another organisation’s responses', async () => {
