@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Outgoing, Platform } from '../../platform/index.ts';
 import type { Agent } from '../define-agent.ts';
+import type { Tool } from '../define-tool.ts';
+import { openMcp, type McpSource } from '../mcp/open-mcp.ts';
 import { agentSchema, remoteAgentSchema, type CheckedAgent } from './agent-schema.ts';
 import { ownAgent } from './own-agent.ts';
 import { ownRemoteAgent } from './own-remote-agent.ts';
@@ -44,15 +46,25 @@ export async function makeAgent(options: MakeOptions): Promise<Made> {
   return kind === 'netra.agent' ? makeLocal(definition, options) : makeRemote(definition, options);
 }
 
-async function makeLocal(definition: unknown, { platform, outgoing }: MakeOptions): Promise<Made> {
+async function makeLocal(definition: unknown, options: MakeOptions): Promise<Made> {
+  const { platform, outgoing } = options;
   const parsed = agentSchema.safeParse(definition);
   if (!parsed.success) return { problems: parsed.error.issues };
   const checked = parsed.data;
-  const problems = [...modelProblems(checked, platform, outgoing), ...repeatedTools(checked)];
-  if (problems.length > 0) return { problems };
+  const problems = modelProblems(checked, platform, outgoing);
+  const sources = problems.length === 0 ? await openSources(checked, options, problems) : [];
   const tools = checked.tools.map(({ definition: tool }) => ownTool(tool));
-  const agent = ownAgent(checked, tools, platform.config.variable, outgoing);
-  return { agent, fee: checked.fee, plans: checked.plans ?? null, close: async () => undefined };
+  const toolsNow = (): readonly Tool[] => [...tools, ...sources.flatMap((source) => source.tools)];
+  problems.push(...repeatedTools(toolsNow()));
+  const close = async (): Promise<void> => {
+    await Promise.all(sources.map((source) => source.close()));
+  };
+  if (problems.length > 0) {
+    await close();
+    return { problems };
+  }
+  const agent = ownAgent(checked, toolsNow, platform.config.variable, outgoing);
+  return { agent, fee: checked.fee, plans: checked.plans ?? null, close };
 }
 
 async function makeRemote(definition: unknown, { platform, outgoing }: MakeOptions): Promise<Made> {
@@ -111,11 +123,32 @@ function urlProblems(path: readonly PropertyKey[], url: string, outgoing: Outgoi
   }
 }
 
-function repeatedTools({ tools }: CheckedAgent): Issue[] {
-  return tools.flatMap(({ definition: { name } }, index) =>
-    tools.findIndex(({ definition }) => definition.name === name) === index
+/** Opens the servers one after the other: a folder of many does not start them all at once. */
+async function openSources({ mcp }: CheckedAgent, options: MakeOptions, problems: Issue[]): Promise<McpSource[]> {
+  const { platform, dir, outgoing } = options;
+  const sources: McpSource[] = [];
+  for (const [index, server] of mcp.entries()) {
+    const refused = 'url' in server ? urlProblems(['mcp', index, 'url'], server.url, outgoing) : [];
+    problems.push(...refused);
+    if (refused.length > 0) continue;
+    try {
+      sources.push(await openMcp({ server, dir, variable: platform.config.variable, outgoing, log: platform.log }));
+    } catch (error) {
+      problems.push({ path: ['mcp', index], message: `${server.name}: ${reasonOf(error)}` });
+    }
+  }
+  return sources;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function repeatedTools(tools: readonly Tool[]): Issue[] {
+  return tools.flatMap(({ name }, index) =>
+    tools.findIndex((tool) => tool.name === name) === index
       ? []
-      : [{ path: ['tools', index, 'name'], message: `${name} is a tool of this agent already` }],
+      : [{ path: ['tools'], message: `${name} is there twice; give the tool of a server another name by \`as\`` }],
   );
 }
 

@@ -27,23 +27,23 @@ export function wordsOf(input: unknown): string {
 /** The agent that a file defines, of its checked definition and the tools that were made ready for it. */
 export function ownAgent(
   definition: CheckedAgent,
-  tools: readonly Tool[],
+  toolsNow: () => readonly Tool[],
   variable: Variable,
   outgoing: Outgoing,
 ): Agent {
   const { name, title, description, instructions = '', bounds, budget } = definition;
   const question = (definition.question ?? wordsOf) as unknown as (input: unknown) => unknown;
   const complete = definition.complete as unknown as ((run: object) => unknown) | undefined;
-  return defineAgent({
+  const agent = defineAgent({
     name,
     title,
     description,
     instructions,
     model: ownModel(definition, variable, outgoing),
-    tools,
+    tools: toolsNow(),
     bounds: Object.fromEntries(Object.entries(bounds).filter(([, value]) => value !== undefined)),
     // Of a run that its user stops, the fee is for what was done: without a result, nothing was.
-    expected_results: Math.max(1, tools.length),
+    expected_results: Math.max(1, toolsNow().length),
     ...(budget === undefined ? {} : { budget_micro: toMicro(budget) }),
     input: definition.input ?? askedInput,
     question: (input) => String(question(input)),
@@ -52,6 +52,8 @@ export function ownAgent(
         ? { text }
         : (complete({ input, text, results: results.filter(({ output }) => !isAllowance(output)).map(told) }) ?? null),
   });
+  // What a server has now, also where it has told us of a change: looked at anew for each step.
+  return Object.defineProperty({ ...agent }, 'tools', { get: toolsNow, enumerable: true });
 }
 
 function told({ tool, ok, output }: ToolResult) {
