@@ -9,6 +9,7 @@ import { measureIngest } from './measure-ingest.ts';
 import { measureKilled } from './measure-killed.ts';
 import { measureMovements } from './measure-movements.ts';
 import { measurePeerRuns } from './measure-peer-runs.ts';
+import { measureQueries } from './measure-queries.ts';
 import { measureReplay } from './measure-replay.ts';
 import { measureReturns } from './measure-returns.ts';
 import { measureRunGrowth } from './measure-run-growth.ts';
@@ -85,6 +86,16 @@ export const sections: Readonly<Record<string, Section>> = {
 
   async *ingest(house, { rows, rounds }) {
     yield beside('usage rows ingested', '/s', await measureIngest(house, { rows, rounds }), 'at least 0.7');
+  },
+
+  // 11 million rows at full size: about 1 GB on disk, and some four minutes.
+  async *queries(house, { calls, asks }) {
+    for (const size of calls) {
+      for (const { name, p95_ms, floor_p95_ms } of await measureQueries(house, { calls: size, asks })) {
+        const of = `usage ${name}, p95 of ${size.toLocaleString('en')} calls (floor: the rows, bare)`;
+        yield beside(of, 'ms', { ours: p95_ms, floor: floor_p95_ms }, 'below 200 ms');
+      }
+    }
   },
 
   async *runs(house, { seconds }) {

@@ -17,6 +17,9 @@ export interface Size {
   /** Events of the run that is replayed. */
   readonly events: number;
   readonly seconds: number;
+  /** Calls of the organisation whose usage is asked for, one after the other; and how often each question is asked. */
+  readonly calls: readonly number[];
+  readonly asks: number;
 }
 
 export const full: Size = {
@@ -31,6 +34,8 @@ export const full: Size = {
   returning: 1_000,
   events: 100_000,
   seconds: 10,
+  calls: [100_000, 1_000_000, 10_000_000],
+  asks: 40,
 };
 
 export const short: Size = {
@@ -45,4 +50,6 @@ export const short: Size = {
   returning: 50,
   events: 5_000,
   seconds: 2,
+  calls: [1_000, 10_000],
+  asks: 5,
 };

@@ -17,7 +17,13 @@ export async function openStores(config: LoadedConfig, log: Log): Promise<OpenSt
   const clickhouse_url = config.clickhouse_url ?? embedded?.clickhouse_url;
   if (postgres_url === undefined || clickhouse_url === undefined) throw new Error('a store has no URL');
   return {
-    urls: { postgres_url, clickhouse_url, postgres_app_url: config.postgres_app_url, redis_url: config.redis_url },
+    urls: {
+      postgres_url,
+      clickhouse_url,
+      clickhouse_cluster: config.clickhouse_cluster,
+      postgres_app_url: config.postgres_app_url,
+      redis_url: config.redis_url,
+    },
     stop: async () => embedded?.stop(),
   };
 }

@@ -50,6 +50,9 @@ export const configSchema = z.object({
   NETRA_POSTGRES_POOL: whole(2, 1_000, 20),
   NETRA_POSTGRES_PREPARED: z.enum(['on', 'off']).default('on'),
   NETRA_CLICKHOUSE_URL: httpUrl.optional(),
+  NETRA_CLICKHOUSE_CLUSTER: text
+    .regex(/^[A-Za-z]\w{0,62}$/, 'must be the name of a cluster: letters, digits and _')
+    .optional(),
   NETRA_REDIS_URL: url('redis:', 'rediss:').optional(),
   NETRA_SECRET: z
     .string()

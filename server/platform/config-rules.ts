@@ -133,10 +133,16 @@ const payments: Rule = (settings) => {
   return problems;
 };
 
+const cluster: Rule = ({ NETRA_CLICKHOUSE_CLUSTER: name, NETRA_CLICKHOUSE_URL: url_of }) =>
+  name !== undefined && url_of === undefined
+    ? [{ key: 'NETRA_CLICKHOUSE_URL', problem: 'is required with NETRA_CLICKHOUSE_CLUSTER: the embedded store is one' }]
+    : [];
+
 /** The rules between keys, and those of each environment. All are asked, so that all problems are named at once. */
 export const rules: readonly Rule[] = [
   postgres,
   remote('NETRA_CLICKHOUSE_URL', 'https:', true),
+  cluster,
   remote('NETRA_REDIS_URL', 'rediss:', false),
   remote('NETRA_PUBLIC_URL', 'https:', true),
   remote('NETRA_STRIPE_URL', 'https:', false),

@@ -37,6 +37,8 @@ export interface Config {
   readonly postgres_prepared: boolean;
   /** null = embedded. */
   readonly clickhouse_url: string | null;
+  /** Migrations run on each node of it, with replicated tables; null = one server. */
+  readonly clickhouse_cluster: string | null;
   /** null = the in-process engine. */
   readonly redis_url: string | null;
   /** At least 32 bytes: what tokens and keys are made from. */
@@ -220,6 +222,7 @@ function freeze(settings: Settings, sources: Record<ConfigKey, Source>, variable
     postgres_pool: settings.NETRA_POSTGRES_POOL,
     postgres_prepared: settings.NETRA_POSTGRES_PREPARED === 'on',
     clickhouse_url: settings.NETRA_CLICKHOUSE_URL ?? null,
+    clickhouse_cluster: settings.NETRA_CLICKHOUSE_CLUSTER ?? null,
     redis_url: settings.NETRA_REDIS_URL ?? null,
     secret: settings.NETRA_SECRET ?? null,
     rehearsal: settings.NETRA_REHEARSAL === 'on',

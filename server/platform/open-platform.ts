@@ -19,6 +19,8 @@ export interface StoreUrls {
   /** The owner's login. */
   readonly postgres_url: string;
   readonly clickhouse_url: string;
+  /** Its name, where ClickHouse is one. */
+  readonly clickhouse_cluster?: string | null;
   /** The application's login where it is not derived from the owner's. */
   readonly postgres_app_url?: string | null;
   /** null or absent = the in-process engine. */

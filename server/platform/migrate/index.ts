@@ -23,7 +23,9 @@ export type { Kept } from './restore-kept.ts';
 
 export interface MigrateOptions {
   /** `postgres_url` is the owner's login. Without a ClickHouse only PostgreSQL is migrated. */
-  readonly urls: Pick<StoreUrls, 'postgres_url' | 'postgres_app_url'> & { readonly clickhouse_url?: string | null };
+  readonly urls: Pick<StoreUrls, 'postgres_url' | 'postgres_app_url' | 'clickhouse_cluster'> & {
+    readonly clickhouse_url?: string | null;
+  };
   readonly log: Log;
   /** Another folder of migrations: tests bring their own. */
   readonly dir?: string;
@@ -60,9 +62,9 @@ export async function migrateUp({ urls, log, ...options }: MigrateOptions): Prom
   // An app URL that the operator wrote has a login that the operator made.
   if (!urls.postgres_app_url) await setLogin(urls.postgres_url, appRole, options.random);
   await setLogin(urls.postgres_url, authRole, options.random);
-  const { clickhouse_url } = urls;
+  const { clickhouse_url, clickhouse_cluster: cluster = null } = urls;
   const clickhouse = clickhouse_url
-    ? await whileLocked(urls.postgres_url, () => upClickHouse({ url: clickhouse_url, log, ...options }))
+    ? await whileLocked(urls.postgres_url, () => upClickHouse({ url: clickhouse_url, cluster, log, ...options }))
     : [];
   for (const { version, name, tables } of postgres) log.info({ store: 'postgres', version, name, tables }, 'migrated');
   for (const { version, name } of clickhouse) log.info({ store: 'clickhouse', version, name }, 'migrated');
@@ -85,9 +87,9 @@ export async function migrateDown({
       log.info({ store, version, name, tables, kept }, 'went back a step');
     return undone;
   }
-  const { clickhouse_url } = urls;
+  const { clickhouse_url, clickhouse_cluster: cluster = null } = urls;
   if (!clickhouse_url) return [];
-  return whileLocked(urls.postgres_url, () => downClickHouse({ url: clickhouse_url, log, steps, ...options }));
+  return whileLocked(urls.postgres_url, () => downClickHouse({ url: clickhouse_url, cluster, log, steps, ...options }));
 }
 
 /** What steps of PostgreSQL back took away, as it is kept. */
@@ -121,7 +123,7 @@ export async function migrationStatus({ urls, log, ...options }: MigrateOptions)
   const { clickhouse_url } = urls;
   const [postgres, clickhouse] = await Promise.all([
     statusPostgres({ url: urls.postgres_url, ...options }),
-    clickhouse_url ? statusClickHouse({ url: clickhouse_url, log, ...options }) : [],
+    clickhouse_url ? statusClickHouse({ url: clickhouse_url, cluster: null, log, ...options }) : [],
   ]);
   return [...postgres, ...clickhouse];
 }

@@ -3,11 +3,14 @@ import type { ClickHouse } from '../clickhouse.ts';
 import type { Log } from '../log.ts';
 import { openClickHouse } from '../open-clickhouse.ts';
 import { compare, refuseChanged, type Applied, type MigrationStatus, type OnProgress } from './applied.ts';
+import { forCluster } from './for-cluster.ts';
 import { readMigrations, type Migration } from './read-migrations.ts';
 import { isRepeatable, splitStatements } from './split-statements.ts';
 
 export interface ClickHouseMigrateOptions {
   readonly url: string;
+  /** null = one server. */
+  readonly cluster: string | null;
   readonly log: Log;
   readonly dir?: string | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -41,7 +44,7 @@ interface Row {
 }
 
 async function withDatabase<T>(
-  { url, log }: ClickHouseMigrateOptions,
+  { url, cluster, log }: ClickHouseMigrateOptions,
   work: (store: ClickHouse) => Promise<T>,
 ): Promise<T> {
   const target = new URL(url);
@@ -52,7 +55,7 @@ async function withDatabase<T>(
   const server = openClickHouse(target.toString(), { log });
   const store = openClickHouse(url, { log });
   try {
-    if (name !== 'default') await server.command(`create database if not exists ${name}`);
+    if (name !== 'default') await server.command(forCluster(`create database if not exists ${name}`, cluster));
     return await work(store);
   } finally {
     await Promise.all([server.close(), store.close()]);
@@ -84,7 +87,7 @@ async function run(
   store: ClickHouse,
   file: Migration,
   direction: 'up' | 'down',
-  onProgress?: OnProgress,
+  { cluster, onProgress }: ClickHouseMigrateOptions,
 ): Promise<void> {
   const rows = await readRows(store);
   const last = lastRows(rows).get(file.version);
@@ -102,7 +105,7 @@ async function run(
   onProgress?.({ ...told, phase: 'begin', statement: 0 });
   let step = BigInt(rows.at(-1)?.step ?? 0);
   for (let index = resumes ? last.statement : 0; index < statements.length; index += 1) {
-    await store.command(statements[index] ?? '');
+    await store.command(forCluster(statements[index] ?? '', cluster));
     onProgress?.({ ...told, phase: 'statement', statement: index + 1 });
     step += 1n;
     const done = index + 1 === statements.length;
@@ -121,13 +124,13 @@ async function run(
 export async function upClickHouse(options: ClickHouseMigrateOptions): Promise<readonly Migration[]> {
   const files = readMigrations('clickhouse', options.dir);
   return withDatabase(options, async (store) => {
-    await store.command(createMemory);
+    await store.command(forCluster(createMemory.trim(), options.cluster));
     const status = compare('clickhouse', files, appliedOf(await readRows(store)));
     refuseChanged('clickhouse', status);
     const pending = files.filter(({ version }) =>
       status.some((entry) => entry.version === version && entry.state === 'pending'),
     );
-    for (const file of pending) await run(store, file, 'up', options.onProgress);
+    for (const file of pending) await run(store, file, 'up', options);
     return pending;
   });
 }
@@ -144,7 +147,7 @@ export async function downClickHouse(
       if (file === undefined)
         throw new Error(`there is no way back from step ${entry.version}: this release does not have it`);
       refuseChanged('clickhouse', compare('clickhouse', [file], [entry]));
-      await run(store, file, 'down', options.onProgress);
+      await run(store, file, 'down', options);
       undone.push(file);
     }
     return undone;
