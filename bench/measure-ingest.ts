@@ -25,9 +25,12 @@ export async function measureIngest(
   const bare = createClient({ url: urls.clickhouse_url });
   try {
     const file = [...generateSample({ seed: 1, start: '2026-01-01', days: 30, calls: rows }).csv()];
-    const ctx = await makeOrg(platform);
-    const importOnce = () =>
-      importUsage({ ctx, input: { source: streamOf(file), format: 'csv', key: randomUUID(), synthetic: true } });
+    // An organisation each time: the calls have ids, and one that has them already would keep none.
+    const importOnce = async () =>
+      importUsage({
+        ctx: await makeOrg(platform),
+        input: { source: streamOf(file), format: 'csv', key: randomUUID(), synthetic: true },
+      });
     const { import_id, accepted } = await importOnce();
     const stored = await readStored(bare, import_id);
     if (stored.length !== accepted) throw new Error(`${accepted} rows were imported, ${stored.length} are there`);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { join } from 'node:path';
 import { NetraError } from '@netra/contract';
 import type { z } from 'zod';
@@ -13,7 +14,7 @@ import type { UsageRecord } from './read-records.ts';
 import { importOptions, type ImportOptions, type ImportResult, type RowError } from './schemas.ts';
 import { openSpoolFile, type SpoolFile } from './spool-file.ts';
 import { RowSpool, type Batch } from './spool-rows.ts';
-import { beginUsageImport, endUsageImport, renewUsageImport } from './sql/usage-imports.ts';
+import { beginUsageImport, endUsageImport, renewUsageImport, takeUsageTurn } from './sql/usage-imports.ts';
 import { UsageSums } from './usage-sums.ts';
 
 const maxErrors = 100;
@@ -54,6 +55,8 @@ export async function importUsage({ ctx, input }: { ctx: Ctx; input: UsageImport
 interface Seen {
   readonly format: CallFormat;
   readonly skipped: number;
+  /** Calls that the file has twice. */
+  readonly repeated: number;
   readonly sums: UsageSums;
   readonly batches: readonly Batch[];
   /** SHA-256 of the file. */
@@ -75,6 +78,7 @@ async function readFile(
   const errors: RowError[] = [];
   let rejected = 0;
   let skipped = 0;
+  let repeated = 0;
   const file = await openRecords(bytes, options);
   for await (const records of file.records) {
     for (const record of records) {
@@ -87,16 +91,17 @@ async function readFile(
         rejected += 1;
         if (errors.length < maxErrors) errors.push({ line: lineInFile(record), message: row });
       } else {
-        sums.add(row);
         // One bad row means that none is kept: from then on the file is only read for its other errors.
-        if (rejected === 0 || options.skip_bad) rows.add(record.line, row);
+        const keeps = rejected === 0 || options.skip_bad;
+        if (keeps && !rows.add(record.line, row)) repeated += 1;
+        else sums.add(row);
       }
     }
     await rows.write();
   }
   if (sums.calls === 0 && rejected === 0 && skipped === 0)
     throw new NetraError('invalid_usage_file', 'The file has no rows');
-  return { format: file.format, sums, batches: await rows.end(), hash: hash(), rejected, skipped, errors };
+  return { format: file.format, sums, batches: await rows.end(), hash: hash(), rejected, skipped, repeated, errors };
 }
 
 function lineInFile(record: UsageRecord): number {
@@ -132,7 +137,7 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
       spool,
       batches: seen.batches,
       resumed: begun.state !== 'new',
-      beforeInsert: async () => void (await platform.postgres.call(renewUsageImport(lease))),
+      beforeInsert: () => waitForTurn(ctx, lease),
     });
     const totals = seen.sums.totals();
     const result: ImportResult = {
@@ -146,13 +151,32 @@ async function insertOnce(ctx: Ctx, options: Options, spool: SpoolFile, seen: Se
       totals,
     };
     await platform.postgres.call(endUsageImport({ ...lease, result: JSON.stringify(result) }));
-    return { ...result, accepted: totals.calls - present, duplicates: present };
+    return { ...result, accepted: totals.calls - present, duplicates: present + seen.repeated };
   } catch (error) {
     // Let go, so that a retry with the same key need not wait for the lease to end. If this fails too, it ends by itself.
     await platform.postgres.call(endUsageImport({ ...lease, result: null })).catch(() => undefined);
     throw error;
+  } finally {
+    // If this fails the turn ends by itself.
+    await platform.postgres.call(takeUsageTurn(principal.org_id, import_id, 0)).catch(() => undefined);
   }
 }
+
+const turnPause_ms = 200;
+const maxPauses = 2_000;
+
+/** Keeps the import's lease, and waits until no other import of the organisation inserts: see netra.usage_turn. */
+async function waitForTurn({ platform, principal }: Ctx, lease: Lease): Promise<void> {
+  for (let pause = 0; pause < maxPauses; pause += 1) {
+    await platform.postgres.call(renewUsageImport(lease));
+    const turn = takeUsageTurn(principal.org_id, lease.import_id, lease.lease_ms);
+    if (oneRow(await platform.postgres.call<{ taken: boolean }>(turn)).taken) return;
+    await setTimeout(turnPause_ms);
+  }
+  throw new NetraError('conflict', 'Another import of your organisation takes long; send this one again later');
+}
+
+type Lease = Parameters<typeof renewUsageImport>[0];
 
 interface Begun {
   readonly state: 'new' | 'resumed' | 'done';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CheckedRow } from './check-row.ts';
 import type { SpoolFile } from './spool-file.ts';
 import { RowSpool } from './spool-rows.ts';
-import { importColumns, lineOf, withConstants } from './written-rows.ts';
+import { importColumns, lineOf, requestIdOf, withConstants } from './written-rows.ts';
 
 const row: CheckedRow = {
   at: '2026-10-01 10:00:00.0000000',
@@ -75,7 +75,9 @@ describe('spooled rows', () => {
     const tokens = { input_tokens: whole, cached_input_tokens: whole, output_tokens: whole, prefix_tokens: whole };
     const any = fc.record({ ...texts, ...hashes, ...tokens, latency_ms: fc.option(fc.nat(4_294_967_295)) });
     await fc.assert(
-      fc.asyncProperty(fc.array(any, { minLength: 1, maxLength: 20 }), whole, async (some, first) => {
+      fc.asyncProperty(fc.array(any, { minLength: 1, maxLength: 20 }), whole, async (random, first) => {
+        // Ids are one call's each: the same one twice would be kept once.
+        const some = random.map((one, at) => ({ ...one, request_id: `${one.request_id}${at}` }));
         const rows = some.map((one, at) => [first + at, { ...row, ...one }] as const);
         const { spool, batches } = await spoolOf(rows);
         for (const { first: from_line, from, to } of batches) {
@@ -91,7 +93,9 @@ describe('spooled rows', () => {
             expect(cellsOf(line)).toEqual(
               Object.fromEntries(cells.map(([name, value]) => [name, value === null ? 'N' : String(value)])),
             );
-            expect(lineOf(written.split('\n')[at] ?? '')).toBe(String(number));
+            const alone = written.split('\n')[at] ?? '';
+            expect(lineOf(alone)).toBe(String(number));
+            expect(requestIdOf(Buffer.from(alone).toString('latin1'))).toBe(some[number - first]?.request_id);
           });
         }
       }),
@@ -100,12 +104,14 @@ describe('spooled rows', () => {
   });
 
   it('are cut into batches by line, by months and by bytes, without a gap', async () => {
-    const long = { ...row, error: '猫'.repeat(512), request_id: 'x'.repeat(512) };
+    const long = { ...row, error: '猫'.repeat(512), request_id: 'x'.repeat(500) };
     const monthly = Array.from({ length: 61 }, (_, month) => {
       const at = `${2016 + Math.floor(month / 12)}-${String(1 + (month % 12)).padStart(2, '0')}-01 00:00:00.0000000`;
       return [100_000 + month, { ...row, at }] as const;
     });
-    const many = Array.from({ length: 7_000 }, (_, at) => [200_000 + at, long] as const);
+    const many = Array.from({ length: 7_000 }, (_, at) => {
+      return [200_000 + at, { ...long, request_id: `${long.request_id}${at}` }] as const;
+    });
     const { spool, batches } = await spoolOf([
       [2, row],
       [24_999, row],

@@ -18,6 +18,8 @@ export interface Batch {
   readonly to: number;
   /** Whether its rows have the columns of `callColumns` too. */
   readonly full: boolean;
+  /** From its first call to its last, where calls have ids; undefined where none has. */
+  readonly span: { readonly from: string; readonly to: string } | undefined;
 }
 
 /**
@@ -36,24 +38,39 @@ export class RowSpool {
   #full = false;
   #month = '';
   #months = new Set<string>();
+  /** Ids of the open batch's calls, and their times. */
+  #ids = new Set<string>();
+  #span: { from: string; to: string } | undefined;
 
   constructor(spool: SpoolFile) {
     this.#spool = spool;
   }
 
-  add(line: number, row: CheckedRow): void {
+  /** False where the batch has the call already: it is not kept again. */
+  add(line: number, row: CheckedRow): boolean {
     if (row.call !== null && !this.#full) {
       this.#endBatch();
       this.#full = true;
     }
     if (this.#open !== undefined && this.#startsNewBatch(this.#open, line, row)) this.#endBatch();
+    if (row.request_id !== '' && !this.#isNew(row)) return false;
     if (this.#writer.isFull) this.#take();
     this.#open ??= { first: line, from: this.#size, last: line };
     this.#open.last = line;
     this.#writer.write(line, row, this.#full);
-    if (row.at.startsWith(this.#month) && this.#month !== '') return;
+    if (row.at.startsWith(this.#month) && this.#month !== '') return true;
     this.#month = row.at.slice(0, 7);
     this.#months.add(this.#month);
+    return true;
+  }
+
+  #isNew({ request_id, at }: CheckedRow): boolean {
+    if (this.#ids.has(request_id)) return false;
+    this.#ids.add(request_id);
+    this.#span ??= { from: at, to: at };
+    if (at < this.#span.from) this.#span.from = at;
+    if (at > this.#span.to) this.#span.to = at;
+    return true;
   }
 
   /** To be awaited now and then: what was added waits in memory until then. */
@@ -88,8 +105,10 @@ export class RowSpool {
   #endBatch(): void {
     if (this.#open === undefined) return;
     const { first, last, from } = this.#open;
-    this.#batches.push({ first, last, from, to: this.#size, full: this.#full });
+    this.#batches.push({ first, last, from, to: this.#size, full: this.#full, span: this.#span });
     this.#open = undefined;
+    this.#ids = new Set();
+    this.#span = undefined;
     this.#month = '';
     this.#months = new Set();
   }

@@ -37,6 +37,17 @@ export function lineOf(written: string): string {
   return written.slice(13, written.indexOf('\t', 13));
 }
 
+const idCell = 15;
+const unescaped: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', '\\': '\\' };
+
+/** The id of the call in a row that `RowWriter` wrote, read as Latin-1; '' = it has none. */
+export function requestIdOf(written: string): string {
+  let from = 0;
+  for (let cell = 0; cell < idCell; cell += 1) from = written.indexOf('\t', from) + 1;
+  const text = Buffer.from(written.slice(from, written.indexOf('\t', from)), 'latin1').toString('utf8');
+  return text.includes('\\') ? text.replaceAll(/\\(.)/g, (_, sign: string) => unescaped[sign] ?? sign) : text;
+}
+
 /** Whole rows of `RowWriter` with the import's own cells before each: those are not kept once a row. */
 export function withConstants(
   rows: string,

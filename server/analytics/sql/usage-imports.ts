@@ -42,6 +42,26 @@ export function endUsageImport(row: {
   };
 }
 
+export function takeUsageTurn(org_id: string, import_id: string, lease_ms: number): Statement {
+  return {
+    name: 'take_usage_turn',
+    text: 'select netra.take_usage_turn($1, $2, $3) as taken',
+    values: [org_id, import_id, lease_ms],
+  };
+}
+
+const inSpan = `from usage
+where org_id = {org:UUID}
+  and source = 'import'
+  and origin = {origin:String}
+  and at between parseDateTime64BestEffort({from:String}, 7, 'UTC') and parseDateTime64BestEffort({to:String}, 7, 'UTC')`;
+
+/** For ClickHouse: how many calls are there from the first of a batch to its last. */
+export const callsInSpanText = `select count() as calls\n${inSpan}`;
+
+/** For ClickHouse: which of these ids are among them. */
+export const idsPresentText = `select distinct request_id\n${inSpan}\n  and request_id in {ids:Array(String)}`;
+
 /** For ClickHouse: which lines of a part of the file are there already. */
 export const linesPresentText = `select import_line
 from usage

@@ -227,6 +227,34 @@ describe('importUsage of other systems’ exports', () => {
   });
 });
 
+describe('importUsage of files that overlap', () => {
+  // Planted bug that turns it red: calls told apart by file and line alone; no turns.
+  it('keeps each call once, by its id, whatever the layout, also of two files at once and twice in one', async () => {
+    const ctx = await newCtx();
+    const callOf = (n: number) => ({
+      ...spendLogs[0],
+      request_id: `call-${n}-é\t猫`,
+      startTime: new Date(Date.UTC(2026, 9, 1 + (n % 20), 10, 0, n % 60)).toISOString(),
+      endTime: undefined,
+      completionStartTime: undefined,
+    });
+    const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => callOf(from + n));
+    const lines = (calls: readonly object[]): string => calls.map((call) => JSON.stringify(call)).join('\n');
+    await importFile(ctx, lines(range(0, 400)));
+    const again = await importFile(ctx, csvOf([...range(200, 500), callOf(499)]));
+    expect(again).toMatchObject({ format: 'litellm', accepted: 100, duplicates: 201 });
+    const both = await Promise.all(
+      [lines(range(450, 900)), lines(range(500, 1000))].map((file) => importFile(ctx, file)),
+    );
+    expect(both.reduce((kept, { accepted }) => kept + accepted, 0)).toBe(500);
+    const [row] = await ctx.platform.clickhouse.query<{ calls: string; ids: string }>(
+      'select count() as calls, uniqExact(request_id) as ids from usage where org_id = {org:UUID}',
+      { org: ctx.principal.org_id },
+    );
+    expect(row).toEqual({ calls: '1000', ids: '1000' });
+  });
+});
+
 describe('importUsage of hostile files', () => {
   const head = JSON.stringify(spendLogs[0]);
   it.each([
