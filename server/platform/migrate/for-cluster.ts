@@ -5,7 +5,6 @@ type Rewrite = readonly [shape: RegExp, written: string];
 /** Where a statement says its table, `on cluster` comes after the name. */
 const places: readonly Rewrite[] = [
   [/^(create\s+(?:materialized\s+)?(?:table|view|database)\s+if\s+not\s+exists\s+\w+)/i, '$1'],
-  [/^(create\s+database\s+if\s+not\s+exists\s+\w+)/i, '$1'],
   [/^(alter\s+table\s+(?:if\s+exists\s+)?\w+)/i, '$1'],
   [/^(drop\s+(?:table|view|database)\s+if\s+exists\s+\w+)/i, '$1'],
   [/^(truncate\s+(?:table\s+)?if\s+exists\s+\w+)/i, '$1'],

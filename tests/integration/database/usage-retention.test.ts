@@ -7,7 +7,7 @@
  * Planted bugs seen red: the days of one plan for all; rows deleted of every organisation.
  */
 import { randomUUID } from 'node:crypto';
-import { suite } from '@netra/testkit';
+import { runServerCommand, suite } from '@netra/testkit';
 import { beforeAll, expect, it } from 'vitest';
 import { breakDownUsage, forgetUsage, setUsageRetention } from '../../../server/analytics/index.ts';
 import type { Ctx } from '../../../server/platform/index.ts';
@@ -72,3 +72,14 @@ it('usage goes from rows and rollups when the plan says so, by whole days, and n
   const nobody = { by: 'ada', plan: 'nobody', usage_days: 1 };
   await expect(setUsageRetention({ platform, input: nobody })).rejects.toMatchObject({ code: 'not_found' });
 });
+
+it('an operator says how long, and sees it', async () => {
+  const admin = (...args: string[]) => runServerCommand(['admin', 'retention', ...args, '--json'], on.env);
+  expect((await admin('set', '--plan', 'early', '--usage-days', '90', '--by', 'ada')).code).toBe(0);
+  const { usage_retentions } = JSON.parse((await admin('list')).stdout) as { usage_retentions: object[] };
+  expect(usage_retentions).toContainEqual(
+    expect.objectContaining({ plan_id: 'early', usage_days: 90, changed_by: 'ada' }),
+  );
+  expect((await admin('set', '--plan', 'early', '--usage-days', '0')).code).not.toBe(0);
+  expect((await admin('set', '--plan', 'early', '--usage-days', '9', '--days', '9')).code).not.toBe(0);
+}, 60_000);
