@@ -3,15 +3,16 @@ import type { Platform } from '../platform/index.ts';
 import { dataAgent } from './builtin/data.ts';
 import { optimizationAgent } from './builtin/optimization.ts';
 import { rehearsalAgent } from './builtin/rehearsal.ts';
+import { researchAgent } from './builtin/research.ts';
 import { triageAgent } from './builtin/triage.ts';
 import type { Agent } from './define-agent.ts';
 import { ownAgents } from './own-agents.ts';
 
-const always = [triageAgent, dataAgent, optimizationAgent];
+const always = [triageAgent, dataAgent, optimizationAgent, researchAgent];
 
 /** Names that no file of the agents folder may take, whatever this node runs. */
 export const reservedNames: ReadonlySet<string> = new Set(
-  [...always, rehearsalAgent].map(({ name }) => name).concat('research', 'planner'),
+  [...always, rehearsalAgent].map(({ name }) => name).concat('planner'),
 );
 
 /** The agents that this node runs: built in, and its own. */

@@ -12,7 +12,7 @@ export interface Situation {
 }
 
 const scope_mark = '\nScope: ';
-const phases: readonly Phase[] = ['triage', 'data', 'optimization'];
+const phases: readonly Phase[] = ['triage', 'data', 'optimization', 'research'];
 
 /** How a part of the usage is named in a question, so that rules can read it as well as models. */
 export function askAbout(question: string, scope: Readonly<Record<string, unknown>>): string {
@@ -22,7 +22,7 @@ export function askAbout(question: string, scope: Readonly<Record<string, unknow
 /**
  * The next step: triage first; then, for as far as the data goes, the questions of each later phase that the agent has
  * tools for, a phase a step; then the order of actions; then the report. A tool that has answered, or failed, is not
- * called again, so there are at most five steps.
+ * called again, so there are at most six steps.
  */
 export function planStep(situation: Situation): Decision {
   const { tools, results } = situation;
@@ -57,6 +57,7 @@ function thinkAbout(phase: Phase, { coverage, totals }: Facts): string[] {
     const missing = gaps.length === 0 ? 'All columns are there. ' : `Not enough data for ${gaps.join(', ')}. `;
     return [found, missing, 'Now where the cost goes.'];
   }
+  if (phase === 'research') return ['Now what would be if: ', 'other models, batch, and both.'];
   return [`The cost is $${totals?.cost_usd ?? '0'}. `, 'Now what of it can be saved.'];
 }
 

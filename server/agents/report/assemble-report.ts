@@ -1,6 +1,7 @@
 import type { NamedQuery } from '../../analytics/index.ts';
 import { enough_days, type Finding, type Gap } from '../findings/finding.ts';
 import { rankFindings } from '../findings/rank-findings.ts';
+import type { WhatIf } from '../findings/what-if.ts';
 import type { Facts } from './facts.ts';
 import { questions } from './questions.ts';
 import { renderReport } from './render-report.ts';
@@ -28,6 +29,8 @@ export interface Report {
   readonly observations: readonly Observation[];
   /** What to do first comes first. Their savings may overlap: the same call can be in several. */
   readonly recommendations: readonly Finding[];
+  /** What would be if: by prices alone, each with what it assumes. */
+  readonly scenarios: readonly WhatIf[];
   /** True if savings were looked for: without recommendations, then, nothing was found. */
   readonly searched: boolean;
   readonly not_enough_data: readonly Gap[];
@@ -60,6 +63,7 @@ export function assembleReport({ title, facts, tools, observe }: ReportInput): R
     },
     observations: observe(facts),
     recommendations: rankFindings(facts.findings).slice(0, max_recommendations),
+    scenarios: facts.scenarios,
     searched: facts.searched,
     not_enough_data: gapsOf(facts, tools),
     queries: facts.queries,

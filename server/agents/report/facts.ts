@@ -8,6 +8,7 @@ import type {
   UserRow,
 } from '../../analytics/index.ts';
 import type { Finding, Gap } from '../findings/finding.ts';
+import type { WhatIf } from '../findings/what-if.ts';
 import type { Forecast } from '../tools/forecast-usage.ts';
 
 /** A tool result as it stands in the log or in a prompt. */
@@ -29,6 +30,7 @@ export interface Facts {
   readonly findings: readonly Finding[];
   /** What finders could not tell from their rows. */
   readonly gaps: readonly Gap[];
+  readonly scenarios: readonly WhatIf[];
   /** True if savings were looked for at all. */
   readonly searched: boolean;
   /** Every query asked, by name, once. */
@@ -41,6 +43,7 @@ interface ToolOutput {
   readonly rows?: readonly unknown[];
   readonly findings?: readonly Finding[];
   readonly gaps?: readonly Gap[];
+  readonly scenarios?: readonly WhatIf[];
   readonly forecast?: Forecast | null;
 }
 
@@ -63,6 +66,7 @@ export function readFacts(results: readonly RecordedResult[]): Facts {
     forecast: outputs.get('forecast_usage')?.forecast ?? null,
     findings: [...outputs.values()].flatMap((output) => output.findings ?? []),
     gaps: [...outputs.values()].flatMap((output) => output.gaps ?? []),
+    scenarios: outputs.get('compare_scenarios')?.scenarios ?? [],
     searched: [...outputs.values()].some((output) => output.findings !== undefined),
     queries: [...queries.values()],
     failed_tools: results.filter(({ ok, tool }) => !ok && !outputs.has(tool)).map(({ tool }) => tool),

@@ -1,7 +1,7 @@
 import type { CoverageRow } from '../../analytics/index.ts';
 import { enough_calls, enough_days } from '../findings/finding.ts';
 
-export type Phase = 'triage' | 'data' | 'optimization' | 'actions';
+export type Phase = 'triage' | 'data' | 'optimization' | 'research';
 
 /** A question that a tool answers, and what the data must have for the answer to mean anything. */
 export interface Question {
@@ -84,4 +84,5 @@ export const questions: readonly Question[] = [
     missing: first(noCost, lacks('with_feature', 'a feature'), noTwoWeeks),
   },
   { tool: 'find_smaller_model', phase: 'optimization', about: 'smaller models', missing: first(noCost, tooFew) },
+  { tool: 'compare_scenarios', phase: 'research', about: 'what would be if', missing: first(noCost, tooShort) },
 ];

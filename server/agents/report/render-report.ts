@@ -9,6 +9,7 @@ export function renderReport(report: Omit<Report, 'text'>): string {
     ...usageLines(report),
     ...report.observations.map(({ text, query }) => `- ${text} (${query})`),
     ...recommendationLines(report),
+    ...scenarioLines(report),
     ...gapLines(report),
   ].join('\n');
 }
@@ -33,6 +34,21 @@ function recommendationLines({ recommendations, searched }: Omit<Report, 'text'>
     ];
   });
   return ['', '## What can be saved', 'A call can be in several of these: don’t add them up.', ...lines];
+}
+
+function scenarioLines({ scenarios }: Omit<Report, 'text'>): string[] {
+  if (scenarios.length === 0) return [];
+  const assumptions = [...new Set(scenarios.flatMap((scenario) => scenario.assumptions))];
+  return [
+    '',
+    '## What would be if',
+    'By prices alone, a quarter, half or all of the calls, against the forecast. Alternatives: don’t add them up.',
+    ...scenarios.map(({ change, saving_usd_month: { low, expected, high }, price_ratio }) => {
+      const range = `$${shortUsd(low)} to $${shortUsd(high)}`;
+      return `- ${change}: $${shortUsd(expected)} a month less (${range}); costs ${price_ratio} × as much`;
+    }),
+    ...assumptions.map((assumption) => `- Assumed: ${assumption}`),
+  ];
 }
 
 function gapLines({ not_enough_data }: Omit<Report, 'text'>): string[] {

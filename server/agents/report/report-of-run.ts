@@ -6,7 +6,13 @@ import { observeNextAgent, observeUsage } from './observe-usage.ts';
 export function reportOfRun(tools: readonly string[], results: readonly RecordedResult[]): Report {
   const profiles = tools.includes('usage_by_day');
   return assembleReport({
-    title: tools.includes('plan_actions') ? 'What can be saved' : profiles ? 'Usage profile' : 'Triage',
+    title: tools.includes('compare_scenarios')
+      ? 'What can be saved, and what would be if'
+      : tools.includes('plan_actions')
+        ? 'What can be saved'
+        : profiles
+          ? 'Usage profile'
+          : 'Triage',
     facts: readFacts(results),
     tools,
     observe: profiles ? observeUsage : observeNextAgent,

@@ -10,22 +10,16 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { heavy, suite, withOwner } from '@netra/testkit';
+import { suite, withOwner } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { importUsage, type NamedQuery } from '../../../server/analytics/index.ts';
 import { checkBooks, readBalance } from '../../../server/ledger/index.ts';
-import type { Ctx } from '../../../server/platform/index.ts';
 import { only, openAgents, type AgentsNode } from '../agents-node.ts';
 import { azureFigures } from './findings/azure-figures.ts';
 import { failedEquations } from './findings/check-equations.ts';
-import { judge, precisionOf, recallOf, tableOf, type Tally } from './findings/measure.ts';
+import { faultsOf, reportOn, runScenarios } from './findings/run-scenarios.ts';
 import { csvOf, makeScenario } from './findings/scenario.ts';
 
 const azure = join(import.meta.dirname, '../../../../shared/data/azure-llm-inference-code-2023.csv');
-const { length } = heavy();
-// 1 to 99 were looked at while the rules were made; these were not.
-const first_seed = 1_000;
-const scenarios = length === 'full' ? 240 : 24;
 
 const on = suite();
 let node: AgentsNode;
@@ -34,92 +28,32 @@ beforeAll(async () => {
   node.worker.start();
 });
 
-interface Recommendation {
-  readonly kind: string;
-  readonly title: string;
-  readonly query: { readonly name: string };
-  readonly arithmetic: string;
-  readonly evidence_rows: readonly { readonly query: string; readonly row: Record<string, unknown> }[];
-  readonly saving_usd_month: { readonly low: string; readonly expected: string; readonly high: string };
-}
-interface Report {
-  readonly usage: { readonly calls: number; readonly cost_usd: string } & Record<string, unknown>;
-  readonly recommendations: readonly Recommendation[];
-  readonly not_enough_data: readonly { readonly about: string; readonly missing: string }[];
-  readonly queries: readonly NamedQuery[];
-}
-
-async function reportOn(ctx: Ctx, file: Buffer, constants: object = {}): Promise<Report> {
-  const source = (async function* () {
-    yield file;
-  })();
-  await importUsage({ ctx, input: { source, format: 'csv', key: 'file', synthetic: true, ...constants } });
-  const events = await node.ended(ctx, await node.ask(ctx, 'optimization', null));
-  const [end] = only(events, 'agent_completed');
-  if (end === undefined) throw new Error(`the run did not complete: ${JSON.stringify(events.at(-1))}`);
-  // The shape is the agent's own; what matters of it is asserted by the tests.
-  return (end.data.output as { report: Report }).report;
-}
-
-/** Every evidence row is in the answer of the query that it names, and every equation holds. */
-async function expectComputable(report: Report): Promise<void> {
-  for (const { arithmetic, evidence_rows, query: asked, saving_usd_month } of report.recommendations) {
-    expect(failedEquations(arithmetic)).toEqual([]);
-    expect(arithmetic).toContain(`= ${saving_usd_month.expected}`);
-    expect(evidence_rows.length).toBeGreaterThan(0);
-    for (const { query: name, row } of evidence_rows) {
-      expect(name).toBe(asked.name);
-      const query = report.queries.find((one) => one.name === name);
-      expect(await node.platform.clickhouse.query<object>(query?.text ?? '', query?.params ?? {})).toContainEqual(row);
-    }
-  }
-}
-
 describe('agents-1', () => {
-  it(`agents-1 finds what was planted in ${scenarios} generated organisations, to the size, and nothing in clean ones`, async () => {
-    const tallies = new Map<string, Tally>();
-    const wrong: string[] = [];
-    const seeds = Array.from({ length: scenarios }, (_, place) => first_seed + place);
-    const next = async (): Promise<void> => {
-      for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-        const scenario = makeScenario(seed);
-        const report = await reportOn(await node.newOrg('mid'), csvOf(scenario));
-        expect(JSON.stringify(report.not_enough_data)).not.toContain('the query failed');
-        expect(report.usage.calls).toBe(scenario.calls.length);
-        if (seed % 8 === 0) await expectComputable(report);
-        const times = scenario.calls.map(({ at_ms }) => at_ms);
-        const span_ms = Math.max(...times) - Math.min(...times);
-        wrong.push(...judge(tallies, scenario, report.recommendations, Math.ceil(span_ms / 86_400_000)));
-      }
-    };
-    await Promise.all([next(), next()]);
-    console.log(`${tableOf(tallies)}\n${wrong.join('\n')}`);
-    const all = [...tallies.values()];
-    const planted = all.reduce((sum, tally) => sum + tally.planted, 0);
-    const found = all.reduce((sum, tally) => sum + tally.found, 0);
-    const alarms = all.reduce((sum, tally) => sum + tally.false_alarms, 0);
-    expect(planted).toBeGreaterThan(scenarios / 2);
-    expect(found / planted).toBeGreaterThanOrEqual(0.95);
-    expect(found / (found + alarms)).toBeGreaterThanOrEqual(0.95);
-    for (const [kind, tally] of tallies) {
-      if (length === 'full') expect(recallOf(tally), `recall of ${kind}`).toBeGreaterThanOrEqual(0.95);
-      if (length === 'full') expect(precisionOf(tally), `precision of ${kind}`).toBeGreaterThanOrEqual(0.95);
-      if (tally.exact) expect(Math.max(0, ...tally.errors), `saving of ${kind}`).toBeLessThan(0.02);
-    }
-  }, 900_000);
+  it('agents-1 finds what was planted in 24 generated organisations, to the size, and nothing in clean ones', async () => {
+    // 1 to 99 were looked at while the rules were made; these were not.
+    const measured = await runScenarios(node, 1_000, 24);
+    console.log(measured.table);
+    expect(measured.faults).toEqual([]);
+    expect(measured.planted).toBeGreaterThan(24);
+    expect(measured.recall).toBeGreaterThanOrEqual(0.95);
+    expect(measured.precision).toBeGreaterThanOrEqual(0.95);
+    const exact = [...measured.tallies.values()].filter((tally) => tally.exact);
+    expect(Math.max(...exact.flatMap(({ errors }) => errors))).toBeLessThan(0.02);
+  }, 300_000);
 
   it.each(existsSync(azure) ? [azure] : [])(
     'agents-1 on real usage every figure is what the file itself says',
     async (path) => {
       const text = readFileSync(path, 'utf8');
-      const report = await reportOn(await node.newOrg('mid'), Buffer.from(text), {
+      const constants = {
         model: 'gpt-4o',
         map: { time: 'TIMESTAMP', input_tokens: 'ContextTokens', output_tokens: 'GeneratedTokens' },
         synthetic: false,
-      });
+      };
+      const report = await reportOn(node, await node.newOrg('mid'), { file: Buffer.from(text), constants });
       const figures = azureFigures(text);
       expect(report.usage).toMatchObject(figures.totals);
-      await expectComputable(report);
+      expect(await faultsOf(node, report)).toEqual([]);
       // One hour of calls that name no user and no feature: nothing is claimed, and why is said.
       expect(report.recommendations).toEqual([]);
       const gaps = report.not_enough_data.map(({ about, missing }) => `${about}: ${missing}`).join('\n');
@@ -130,6 +64,22 @@ describe('agents-1', () => {
       expect(gaps).toMatch(/repeated questions: no call has a prompt hash/);
     },
   );
+});
+
+describe('research', () => {
+  // Planted bug: a `compareMarket` that takes 1 for (1 − ratio).
+  it('compares the market by the forecast, with ranges and assumptions, and claims nothing of quality', async () => {
+    const file = csvOf(makeScenario(4));
+    const report = await reportOn(node, await node.newOrg('enterprise'), { file, agent: 'research' });
+    expect(report.scenarios.length).toBeGreaterThan(3);
+    for (const { change, arithmetic, assumptions, saving_usd_month: saving } of report.scenarios) {
+      expect(failedEquations(arithmetic, 3)).toEqual([]);
+      expect(arithmetic).toContain(`= ${saving.expected}`);
+      expect(Number(saving.low)).toBeLessThanOrEqual(Number(saving.expected));
+      expect(Number(saving.expected)).toBeLessThanOrEqual(Number(saving.high));
+      if (change.startsWith('switch')) expect(assumptions.join()).toContain('good enough is not known');
+    }
+  });
 });
 
 describe('agents-2', () => {

@@ -4,9 +4,9 @@ import Big from 'big.js';
  * Does the arithmetic of a finding again, by a small parser of its own: figures, + − × / and parentheses. Returns the
  * equations that do not hold to the sixth decimal.
  */
-export function failedEquations(arithmetic: string): string[] {
+export function failedEquations(arithmetic: string, at_least = 4): string[] {
   const equations = arithmetic.split('; ').filter((part) => / = [\d.−-]+$/.test(part));
-  if (equations.length < 4) return [`too few equations: ${arithmetic}`];
+  if (equations.length < at_least) return [`too few equations: ${arithmetic}`];
   return equations.filter((equation) => {
     const [, expression = '', result = ''] = /: ([^:]*) = ([\d.−-]+)$/.exec(equation) ?? [];
     return !evaluate(expression).minus(result.replace('−', '-')).abs().lte('0.000001');

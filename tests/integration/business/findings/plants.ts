@@ -56,7 +56,9 @@ const prefixes: Planter = (world, shape) => {
       const before = last.get(each.prefix_hash);
       last.set(each.prefix_hash, each.at_ms);
       const soon = before !== undefined && each.at_ms - before <= 300_000;
-      return soon ? costOf(each) - costOf({ ...each, cached: prefix_tokens }) : 0;
+      if (soon) return costOf(each) - costOf({ ...each, cached: prefix_tokens });
+      // Who writes the cache pays for that, where the book has a price for it.
+      return costOf({ ...each, cached: 0 }) - costOf({ ...each, cached: 0, written: prefix_tokens });
     },
   );
   return { calls, truth: truthOf('repeated_prompts', shape, saved, true) };

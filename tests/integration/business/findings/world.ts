@@ -100,10 +100,15 @@ export function many(count: number, make: (place: number) => Call): Call[] {
 }
 
 /** By the price book itself, a call at a time: nothing of this comes from what it judges. */
-export function costOf(each: Call): number {
+export function costOf(each: Call & { readonly written?: number }): number {
   if (each.cost_usd !== '') return Number(each.cost_usd);
-  const { model, input, cached, output, at_ms } = each;
-  const tokens = { input_tokens: input, cached_input_tokens: cached, output_tokens: output };
+  const { model, input, cached, output, written = 0, at_ms } = each;
+  const tokens = {
+    input_tokens: input,
+    cached_input_tokens: cached,
+    cache_write_tokens: written,
+    output_tokens: output,
+  };
   return Number(rateUsage({ model, ...tokens, at: new Date(at_ms) }, standardBook()).cost_usd);
 }
 
