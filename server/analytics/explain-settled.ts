@@ -1,13 +1,8 @@
 import type { Fault, Platform } from '../platform/index.ts';
-import { chargesByDayText, chargesOfDayText, settledByDay, settledOfDay, type ChargeRow } from './sql/outbox.ts';
+import { chargesOfDayText, settledOfDay, type ChargeRow } from './sql/outbox.ts';
 
 /** Charges of one kind of fault that are told one by one. */
 const maxRows = 5;
-
-interface DaySum {
-  readonly day: string;
-  readonly micro: string;
-}
 
 const advice = {
   charge_missing: {
@@ -31,24 +26,17 @@ const advice = {
   },
 } as const;
 
-/**
- * Where the sums of an organisation part: by day first, then the charges of the first day on which they do, so that
- * years of charges are not read into memory.
- */
+/** The charges of one day of an organisation that differ; by day, so that years of charges are not read into memory. */
 export async function explainSettled({
   platform,
-  input: { org_id },
+  input: { org_id, day },
 }: {
   platform: Platform;
-  input: { readonly org_id: string };
+  input: { readonly org_id: string; readonly day: string };
 }): Promise<readonly Fault[]> {
-  const rows = <Row>(text: string, params = {}): Promise<Row[]> =>
-    platform.clickhouse.query<Row>(text, { org: org_id, ...params });
-  const settled = await platform.postgres.inOrg(org_id, (tx) => tx.rows<DaySum>(settledByDay(org_id)));
-  const day = firstDifferent(settled, await rows<DaySum>(chargesByDayText));
-  if (day === undefined) return [];
   const due = await platform.postgres.inOrg(org_id, (tx) => tx.rows<ChargeRow>(settledOfDay(org_id, day)));
-  const faults = compare(org_id, due, await rows<ChargeRow>(chargesOfDayText, { day }));
+  const there = await platform.clickhouse.query<ChargeRow>(chargesOfDayText, { org: org_id, day });
+  const faults = compare(org_id, due, there);
   const seen = new Map<string, number>();
   for (const { fault } of faults) seen.set(fault, (seen.get(fault) ?? 0) + 1);
   const told = new Map<string, number>();
@@ -57,16 +45,6 @@ export async function explainSettled({
     told.set(each.fault, before + 1);
     return before < maxRows ? [{ ...each, of: seen.get(each.fault) ?? 0 }] : [];
   });
-}
-
-function firstDifferent(settled: readonly DaySum[], summed: readonly DaySum[]): string | undefined {
-  const sums = new Map<string, bigint>();
-  for (const { day, micro } of settled) sums.set(day, BigInt(micro));
-  for (const { day, micro } of summed) sums.set(day, (sums.get(day) ?? 0n) - BigInt(micro));
-  return [...sums]
-    .filter(([, rest]) => rest !== 0n)
-    .map(([day]) => day)
-    .toSorted()[0];
 }
 
 function compare(org_id: string, due: readonly ChargeRow[], there: readonly ChargeRow[]): Fault[] {

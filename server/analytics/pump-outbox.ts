@@ -1,5 +1,6 @@
 import { NetraError } from '@netra/contract';
 import type { Platform } from '../platform/index.ts';
+import { outboxMetrics } from './outbox-metrics.ts';
 import { outboxPayloads, projectBatch, type OutboxKind, type OutboxRow } from './outbox-rows.ts';
 import { clearOutbox, takeOutbox } from './sql/outbox.ts';
 
@@ -37,6 +38,7 @@ export async function pumpOutbox({
       await sendBatch(platform, first, rows);
       sent += rows.length;
     } catch (error) {
+      outboxMetrics(platform).failures.inc();
       if (error instanceof NetraError && error.code === 'unavailable') throw error;
       failures.push(new Error(`batch ${first.batch_id} of the outbox cannot be sent`, { cause: error }));
     }

@@ -20,6 +20,7 @@ const nouns: Readonly<Record<string, () => Promise<AdminCommand>>> = {
   payment: async () => (await import('./admin/payment.ts')).payment,
   price: async () => (await import('./admin/price.ts')).price,
   purchase: async () => (await import('./admin/purchase.ts')).purchase,
+  reconcile: async () => (await import('./admin/reconcile.ts')).reconcile,
   retention: async () => (await import('./admin/retention.ts')).retention,
   user: async () => (await import('./admin/user.ts')).user,
   wallet: async () => (await import('./admin/wallet.ts')).wallet,

@@ -1,4 +1,4 @@
-import { forgetUsage, pumpOutbox, watchOutbox } from '../analytics/index.ts';
+import { forgetUsage, pumpOutbox, reconcileCharges, watchOutbox } from '../analytics/index.ts';
 import { issueDueInvoices, processPaymentEvents, tellSubscriptions } from '../billing/index.ts';
 import { grantDuePeriods } from '../plans/index.ts';
 import type { Platform } from '../platform/index.ts';
@@ -30,6 +30,7 @@ export async function startJobs({ platform }: { readonly platform: Platform }): 
       { name: 'give_up_parked', cron: '*/5 * * * *', run: () => giveUpParked({ platform, limit: runsPerRun }) },
       { name: 'tell_subscriptions', cron: '* * * * *', run: () => tellSubscriptions({ platform }) },
       { name: 'cut_events', cron: '*/5 * * * *', run: () => cutEvents({ platform, batches: batchesPerCut }) },
+      { name: 'reconcile_charges', cron: '37 3 * * *', run: () => reconcileCharges({ platform }) },
       { name: 'sweep_holds', cron: '*/10 * * * *', run: () => sweepHolds({ platform }) },
     ],
   });

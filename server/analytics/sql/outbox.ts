@@ -24,15 +24,33 @@ export function readSettled(scope: 'all' | 'seen'): Statement {
   return { text: `select org_id, settled_micro, waiting from netra.${read}()`, values: [] };
 }
 
+export const outboxBacklog: Statement = {
+  name: 'outbox_backlog',
+  text: 'select waiting, extract(epoch from now() - oldest_at)::float8 as oldest_seconds from netra.outbox_backlog()',
+  values: [],
+};
+
+/** What charges of a day are, in either store. `runs` tells rows that are there twice from rows that are right. */
+export interface DayCharges {
+  readonly day: string;
+  readonly micro: string;
+  readonly rows: string;
+  readonly runs: string;
+}
+
+const ofDay = `toString(toDate(c.at, 'UTC')) as day, toString(sum(c.amount_micro)) as micro, toString(count()) as rows,
+  toString(uniqExact(c.event_id)) as runs`;
+
 /** For ClickHouse: an operator's check, the one text of this room over all organisations; the other is of one. */
-export const allChargesText = 'select org_id, toString(sum(amount_micro)) as summed from charge group by org_id';
+export const allChargesText = `select c.org_id as org_id, ${ofDay} from charge c group by org_id, day`;
 export const chargesText = `
-select org_id, toString(sum(amount_micro)) as summed from charge where org_id = {org:UUID} group by org_id`;
+select c.org_id as org_id, ${ofDay} from charge c where c.org_id = {org:UUID} group by org_id, day`;
 
 /** What an organisation's ended runs settled, by UTC day. */
 export function settledByDay(org_id: string): Statement {
   return {
-    text: `select to_char(r.ended_at at time zone 'UTC', 'YYYY-MM-DD') as day, sum(h.spent_micro)::text as micro
+    text: `select to_char(r.ended_at at time zone 'UTC', 'YYYY-MM-DD') as day, sum(h.spent_micro)::text as micro,
+                  count(*)::text as rows, count(*)::text as runs
              from netra.run r join netra.hold h on h.org_id = r.org_id and h.hold_id = r.hold_id
             where r.org_id = $1 and r.state in ('completed', 'failed', 'cancelled') group by 1`,
     values: [org_id],
@@ -60,11 +78,7 @@ export function settledOfDay(org_id: string, day: string): Statement {
   };
 }
 
-/** The same two for ClickHouse. */
-export const chargesByDayText = `
-select toString(toDate(c.at, 'UTC')) as day, toString(sum(c.amount_micro)) as micro
-from charge c where c.org_id = {org:UUID} group by day`;
-
+/** The same for ClickHouse. */
 export const chargesOfDayText = `
 select toString(c.event_id) as hold_id, toString(any(c.run_id)) as run_id,
   formatDateTime(min(c.at), '%Y-%m-%dT%H:%i:%SZ', 'UTC') as at, toString(sum(c.amount_micro)) as micro,
