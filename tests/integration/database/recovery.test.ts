@@ -213,7 +213,8 @@ test('R1 R2: a node alone that is stopped for longer than its lease, and woken, 
   const run = await queueRun();
   const alone = startWorker({ steps: 8, step_ms: 150, lease_ms: 300 });
   for (const steps of [1, 3]) {
-    await eventually(`step ${steps}`, async () => (await logOf(run)).length > 2 * steps);
+    const done = async (): Promise<boolean> => (await logOf(run)).length > 2 * steps;
+    await eventually(`step ${steps}`, done, { deadline_ms: 30_000 });
     alone.child.kill('SIGSTOP');
     await eventually('its lease to be over', async () => {
       const [row] = await nodes.owner<{ over: boolean }>(
