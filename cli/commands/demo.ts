@@ -19,7 +19,11 @@ export function demoCommand(): Command {
     .option('--json', 'NDJSON on stdout: each event, then a summary; exits when done')
     .option('--exit', 'end when done instead of serving until Ctrl-C')
     .option('--file <path>', 'your own usage instead of the synthetic sample')
-    .addOption(new Option('--format <format>', 'of the file').choices(['csv', 'jsonl']).default('csv'))
+    .addOption(
+      new Option('--format <format>', 'of the file')
+        .choices(['auto', 'csv', 'jsonl', 'litellm', 'langfuse'])
+        .default('auto'),
+    )
     .option('--map <pairs>', 'field=Column,… where the column names are not ours')
     .option('--model <name>', 'the model of all rows, where the file names none')
     .option('--user <name>', 'the user of all rows, where the file names none')

@@ -8,7 +8,7 @@ import { streamServerCommand } from '../server-process.ts';
 export interface UsageSource {
   /** How people read it: a file's name, or that it is synthetic. */
   readonly label: string;
-  readonly format: 'csv' | 'ndjson';
+  readonly format: 'auto' | 'csv' | 'ndjson' | 'litellm' | 'langfuse';
   readonly map: string | undefined;
   readonly model: string | undefined;
   readonly user: string | undefined;
@@ -20,7 +20,7 @@ export interface UsageSource {
 
 export interface UsageOptions {
   readonly file?: string;
-  readonly format: 'csv' | 'jsonl';
+  readonly format: 'auto' | 'csv' | 'jsonl' | 'litellm' | 'langfuse';
   readonly map?: string;
   readonly model?: string;
   readonly user?: string;
@@ -46,7 +46,7 @@ export async function usageSource(options: UsageOptions): Promise<UsageSource> {
   await assertReadable(file);
   return {
     label: file,
-    format: options.format === 'jsonl' ? 'ndjson' : 'csv',
+    format: options.format === 'jsonl' ? 'ndjson' : options.format,
     map: options.map,
     model: options.model,
     user: options.user,

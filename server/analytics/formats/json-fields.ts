@@ -32,7 +32,7 @@ export function listField(record: ForeignRecord, ...names: readonly string[]): r
 }
 
 /** JSON text as an object; empty if it is none. */
-export function parseRecord(text: string): ForeignRecord {
+function parseRecord(text: string): ForeignRecord {
   return asRecord(parseJson(text));
 }
 
@@ -51,7 +51,7 @@ function asRecord(value: unknown): ForeignRecord {
 }
 
 /** A number without an exponent, with at most 12 decimals: what other systems write of money is a double. */
-export function decimalText(value: number): string {
+function decimalText(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const text = String(value);
   if (!text.includes('e') && (text.split('.')[1] ?? '').length <= 12) return text;
