@@ -29,10 +29,10 @@ type Bare = ReturnType<typeof createClient>;
  * The p95 of each question about an organisation with so many calls in 90 days, a tenth more being of others; beside
  * the same text sent to ClickHouse bare, without its rollups: what it would be to add the rows up.
  */
-export async function measureQueries(
+export async function* measureQueries(
   urls: { readonly postgres_url: string; readonly clickhouse_url: string },
   { calls, asks }: { readonly calls: number; readonly asks: number },
-): Promise<readonly QueryFigures[]> {
+): AsyncGenerator<QueryFigures> {
   const platform = await openBenchPlatform(urls.postgres_url, 4, urls.clickhouse_url);
   const bare = createClient({ url: urls.clickhouse_url, request_timeout: 600_000 });
   try {
@@ -45,9 +45,7 @@ export async function measureQueries(
         query: `alter table usage materialize projection if exists ${name} settings mutations_sync = 2`,
       });
     }
-    const figures: QueryFigures[] = [];
-    for (const [name, input] of Object.entries(questions)) figures.push(await measure(ctx, bare, name, input, asks));
-    return figures;
+    for (const [name, input] of Object.entries(questions)) yield await measure(ctx, bare, name, input, asks);
   } finally {
     await Promise.all([bare.close(), platform.close()]);
   }

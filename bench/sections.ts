@@ -91,7 +91,7 @@ export const sections: Readonly<Record<string, Section>> = {
   // 11 million rows at full size: about 1 GB on disk, and some four minutes.
   async *queries(house, { calls, asks }) {
     for (const size of calls) {
-      for (const { name, p95_ms, floor_p95_ms } of await measureQueries(house, { calls: size, asks })) {
+      for await (const { name, p95_ms, floor_p95_ms } of measureQueries(house, { calls: size, asks })) {
         const of = `usage ${name}, p95 of ${size.toLocaleString('en')} calls (floor: the rows, bare)`;
         yield beside(of, 'ms', { ours: p95_ms, floor: floor_p95_ms }, 'below 200 ms');
       }
