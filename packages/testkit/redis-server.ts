@@ -44,6 +44,14 @@ export async function openRedisServer(options: { readonly port?: number } = {}):
   return { redis_url: `redis://127.0.0.1:${port}/`, pid, close };
 }
 
+/** A client of a test's own, for what the product never asks: flush it, fill it, watch it. The caller disconnects it. */
+export function openRedisClient(redis_url: string): Redis {
+  const client = new Redis(redis_url);
+  // A server that a test has killed is no news.
+  client.on('error', () => {});
+  return client;
+}
+
 /** A port that was free a moment ago on the loopback address. */
 export async function freePort(): Promise<number> {
   const server = createServer();

@@ -6,8 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { eventually, openRedisServer, suite, type RedisServer } from '@netra/testkit';
-import { Redis as IoRedis } from 'ioredis';
+import { eventually, openRedisClient, openRedisServer, suite, type RedisServer } from '@netra/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAccounts, type Accounts } from '../../../server/accounts/index.ts';
 import { changePlan, checkRequestRate, subscribe } from '../../../server/plans/index.ts';
@@ -150,7 +149,10 @@ describe('redis-1: two nodes on one Redis', () => {
 });
 
 /** What happens to a Redis in use. `engine` null: nothing can. */
-const fates: readonly (readonly [string, ((server: RedisServer, client: IoRedis) => Promise<unknown>) | null])[] = [
+const fates: readonly (readonly [
+  string,
+  ((server: RedisServer, client: ReturnType<typeof openRedisClient>) => Promise<unknown>) | null,
+])[] = [
   ['flushed', (_server, client) => client.flushall()],
   ['killed', async ({ pid }) => process.kill(pid, 'SIGKILL')],
   [
@@ -168,8 +170,7 @@ describe.each(fates)('redis-2: %s', (_name, strike) => {
   // Planted bug that turns it red: no count of the node's own beside Redis's.
   it('redis-2 the same answers as before, no limit lifted, nothing lost', async () => {
     const server = strike === null ? null : await openRedisServer();
-    const client = server && new IoRedis(server.redis_url);
-    client?.on('error', () => undefined);
+    const client = server && openRedisClient(server.redis_url);
     try {
       const node = await openNode(server?.redis_url ?? null);
       const owner = await newOwner(node);
@@ -198,7 +199,7 @@ it('redis-2 what is done for one organisation touches no key of another, and its
   const node = await openNode(server.redis_url);
   const [ours, theirs] = [await newOwner(node), await newOwner(node)];
   await pass(node, theirs.org_id, 3);
-  const client = new IoRedis(server.redis_url);
+  const client = openRedisClient(server.redis_url);
   const monitor = await client.monitor();
   const touched: string[][] = [];
   monitor.on('monitor', (_time: string, said: string[]) => touched.push(said));
