@@ -4,9 +4,7 @@
  * Value: no week is spent on a saving that is none, and no run does or costs more than its plan says.
  * Strategic impact: findings that hold are why a first user stays.
  *
- * Planted bugs that turn this red: a `monthOf` that is 3 % off; a `standApart` that always agrees; `quietWindow` by UTC
- * hours alone; a factor in an equation that is not in its value; admission without the check of the plan's agents;
- * `abandonRun` that captures nothing at a deadline.
+ * Planted bugs that turn this red: a `standApart` that always agrees; an equation of a month that multiplies with 31.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +65,6 @@ describe('agents-1', () => {
 });
 
 describe('research', () => {
-  // Planted bug: a `compareMarket` that takes 1 for (1 − ratio).
   it('compares the market by the forecast, with ranges and assumptions, and claims nothing of quality', async () => {
     const file = csvOf(makeScenario(4));
     const report = await reportOn(node, await node.newOrg('enterprise'), { file, agent: 'research' });
