@@ -5,7 +5,7 @@
  * Value: every server that there is becomes tools, and none of them sees our secrets or more than it was given.
  * Strategic impact: an agent is worth what it can reach.
  *
- * Planted bugs that turn this red: a list of tools that is not filtered; a child that inherits the environment; a
+ * Bugs that are to turn this red (none was planted yet): a list of tools that is not filtered; a child that inherits the environment; a
  * connection that is kept after its server has died.
  */
 import { spawn, type ChildProcess } from 'node:child_process';

@@ -4,7 +4,7 @@
  * Value: nobody has to write accounts, credits, streams or recovery to put an agent in front of paying users.
  * Strategic impact: the product is where other people's agents run; this is the door to it.
  *
- * Planted bugs that turn this red: a call that was allowed runs again under its old id after a crash, and so unasked; a
+ * Bugs that are to turn this red (none was planted yet): a call that was allowed runs again under its old id after a crash, and so unasked; a
  * folder whose own name for a built-in agent wins; terms that are entered again at each start.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -5,8 +5,7 @@
  * Value: accounts, credits and a stream that survives, for an agent that knows of none of them.
  * Strategic impact: nobody has to rewrite an agent to sell it.
  *
- * Planted bugs that turn this red: a run there that is begun before it is in the log; a redirect that is followed; a
- * stream that ends without RUN_FINISHED taken for an answer.
+ * Planted bug that turns this red: a stream that ends without RUN_FINISHED taken for an answer.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
