@@ -138,7 +138,7 @@ describe('the log', () => {
     });
     await fc.assert(
       fc.asyncProperty(schedule, async (lanes) => {
-        const runs = await Promise.all(lanes.map(() => admitHereIn(nodes, own.createOrg)));
+        const runs = await Promise.all(lanes.map(() => admitInNewOrg()));
         let over = false;
         const killer = killConnections(() => over);
         await Promise.all(
@@ -383,12 +383,9 @@ describe('tails', () => {
   });
 });
 
-async function admitHereIn(
-  on: RunNodes,
-  createOrg: (plan: 'enterprise') => Promise<string>,
-): Promise<{ claim: Claim; org: string }> {
-  const org = await createOrg('enterprise');
-  return { org, claim: await admitHere(on.ctxOf(node, org)) };
+async function admitInNewOrg(): Promise<{ claim: Claim; org: string }> {
+  const org = await own.createOrg('enterprise');
+  return { org, claim: await admitHere(nodes.ctxOf(node, org)) };
 }
 
 /** Ends the application's connections again and again, as a failing network or a restarted proxy would. */
