@@ -6,6 +6,7 @@ interface Flags {
   readonly category?: readonly string[];
   readonly pattern?: string;
   readonly realServices?: boolean;
+  readonly full?: boolean;
   readonly workers?: number;
   readonly fastFail?: boolean;
   readonly list?: boolean;
@@ -20,6 +21,7 @@ export function testCommand(): Command {
     .option('--category <names>', `only these, by comma: ${allCategories.join(', ')}`, names)
     .option('--pattern <glob>', 'only files whose path or name matches; a plain word matches any path that has it')
     .option('--real-services', 'use the servers that NETRA_TEST_{POSTGRES,CLICKHOUSE,REDIS}_URL name')
+    .option('--full', 'heavy tests at full length, as they are where their category is asked for by name')
     .option('--workers <n>', 'test files at a time', positiveInteger)
     .option('--fast-fail', 'stop at the first failure')
     .option('--list', 'print the files that would run, and run none')
@@ -30,6 +32,7 @@ export function testCommand(): Command {
         categories: flags.category ?? [],
         pattern: flags.pattern,
         real_services: flags.realServices === true,
+        full: flags.full === true,
         workers: flags.workers,
         fast_fail: flags.fastFail === true,
         list: flags.list === true,

@@ -17,7 +17,7 @@ export type Category = 'unit' | keyof typeof placeOf;
 
 export const categories: readonly Category[] = ['unit', ...(Object.keys(placeOf) as (keyof typeof placeOf)[])];
 
-/** Categories that run at full length only when they are asked for by name; else short, from a seed. */
+/** Categories that run at full length when they are asked for by name; else short, from a seed, unless `--full` says so. */
 export const heavyCategories: readonly Category[] = ['chaos', 'load', 'security', 'performance'];
 
 const groups: Readonly<Record<string, readonly Category[]>> = {

@@ -16,6 +16,7 @@ export interface TestOptions {
   readonly categories: readonly string[];
   readonly pattern: string | undefined;
   readonly real_services: boolean;
+  readonly full: boolean;
   readonly workers: number | undefined;
   readonly fast_fail: boolean;
   readonly list: boolean;
@@ -67,9 +68,9 @@ function selectFiles(options: TestOptions): readonly TestFile[] {
   return selectTestFiles(of, options);
 }
 
-/** Heavy tests run short unless they are asked for by name. The seed is printed, so that a failure can be replayed. */
+/** Heavy tests run short unless they are asked for by name, or all at full length. The seed is printed, so that a failure can be replayed. */
 function lengths(options: TestOptions): Record<string, string> {
-  const full = options.categories.some((name) => (heavyCategories as readonly string[]).includes(name));
+  const full = options.full || options.categories.some((name) => (heavyCategories as readonly string[]).includes(name));
   const seed = process.env['NETRA_TEST_SEED'] ?? String(randomInt(2 ** 31));
   console.error(pc.dim(`seed ${seed} (NETRA_TEST_SEED=${seed} replays it), heavy tests ${full ? 'full' : 'short'}`));
   return { NETRA_TEST_SEED: seed, NETRA_TEST_LENGTH: full ? 'full' : 'short' };

@@ -6,7 +6,7 @@ export interface Heavy {
   readonly random: () => number;
 }
 
-/** What `./netra test` decided: full only when the category was asked for by name. */
+/** What `./netra test` decided: full with `--full`, or when a heavy category was asked for by name. */
 export function heavy(): Heavy {
   const seed = Number(process.env['NETRA_TEST_SEED'] ?? '1');
   const length = process.env['NETRA_TEST_LENGTH'] === 'full' ? 'full' : 'short';
