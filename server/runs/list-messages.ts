@@ -10,7 +10,10 @@ export interface Message {
   readonly created_at: Date;
 }
 
-/** A thread's messages after `after`, oldest first. Another organisation's thread is empty. */
+/**
+ * A thread's messages after `after`, oldest first; new ones come at the end, an answer where its run ended. Another
+ * organisation's thread is empty.
+ */
 export async function listMessages(
   platform: Platform,
   thread: { readonly org_id: string; readonly thread_id: string },

@@ -24,7 +24,7 @@ export function selectThread(org_id: string, thread_id: string): Statement {
   };
 }
 
-/** From the message behind `cursor` on, in either direction; message ids are in order of time. */
+/** From the message behind `cursor` on, in either direction; ids are given in the order in which the thread is written (0031). */
 export function selectMessages(
   org_id: string,
   thread_id: string,
