@@ -16,14 +16,14 @@ export class AgUiEvents {
   readonly #names: AgUiNames;
   #open: { readonly kind: TextKind; readonly messageId: string } | null = null;
   #messages = 0;
-  readonly #interrupts: AgUiEvent[] = [];
+  readonly #interrupts: Readonly<Record<string, string>>[] = [];
 
   constructor({ threadId, runId }: AgUiNames) {
     this.#names = { threadId, runId };
   }
 
   /** What waits for an answer, in the order it was asked. */
-  get interrupts(): readonly AgUiEvent[] {
+  get interrupts(): readonly Readonly<Record<string, string>>[] {
     return this.#interrupts;
   }
 
@@ -51,7 +51,7 @@ export class AgUiEvents {
         return [...this.#close(), toolResult(event.run, event.data)];
       case 'approval_requested': {
         const { call_id, reason, tool } = event.data;
-        this.#interrupts.push({ type: 'interrupt', id: call_id, reason, message: tool, toolCallId: call_id });
+        this.#interrupts.push({ id: call_id, reason, message: tool, toolCallId: call_id });
         return [...this.#close(), custom(event)];
       }
       case 'approval_given':

@@ -5,8 +5,9 @@
  * Strategic impact: an open protocol is a door for users whom no SDK of ours would reach.
  */
 import { HttpAgent, type BaseEvent } from '@ag-ui/client';
-import { createAccount, startServer, suite, type TestAccount, type TestServer } from '@netra/testkit';
+import { createAccount, startServer, suite, withOwner, type TestAccount, type TestServer } from '@netra/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { cutLatestRun } from './cut-latest-run.ts';
 
 const home = suite();
 let server: TestServer;
@@ -17,9 +18,9 @@ beforeAll(async () => {
   home.onEnd(() => server.stop());
 });
 
-function agentFor(agent: string, threadId: string): HttpAgent {
+function agentFor(agent: string, threadId: string, at = server): HttpAgent {
   const headers = { authorization: `Bearer ${account.token}` };
-  return new HttpAgent({ url: `${server.url}/compat/ag-ui/${agent}`, headers, threadId });
+  return new HttpAgent({ url: `${at.url}/compat/ag-ui/${agent}`, headers, threadId });
 }
 
 /** Runs the agent and keeps what the client let through: it checks every event against the protocol. */
@@ -89,6 +90,22 @@ describe('AG-UI 1.0', () => {
     const names = { threadId: 'thread-5', runId: 'run-1' };
     expect(events.at(0)).toEqual({ type: 'RUN_STARTED', ...names });
     expect(Object.keys(events.at(-1) ?? {}).toSorted()).toEqual(['outcome', 'result', 'runId', 'threadId', 'type']);
+  });
+
+  // Planted bug that turns it red: openRun() that does not look at what was cut.
+  it('says that a run is no longer kept where retention cut it, rather than telling its rest as the whole', async () => {
+    await play(agentFor('rehearsal', 'thread-cut'), { steps: 3, tool: 'hash' }, 'run-1');
+    await withOwner(home.stores.postgres_url, (client) => cutLatestRun(client, account.org));
+    // Another node: this one may have the run in memory still.
+    const another = await startServer({ env: home.env });
+    home.onEnd(() => another.stop());
+    const { events, error } = await play(
+      agentFor('rehearsal', 'thread-cut', another),
+      { steps: 3, tool: 'hash' },
+      'run-1',
+    );
+    expect(events).toEqual([]);
+    expect(String(error)).toMatch(/404.*no longer kept/);
   });
 
   it('tells a refusal, and a run that has nothing to resume, as errors that name the reason', async () => {

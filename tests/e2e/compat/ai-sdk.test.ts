@@ -5,13 +5,22 @@
  * Strategic impact: nobody rewrites a front end to try us.
  */
 import { useChat as useChat7 } from '@ai-sdk/react';
-import { createAccount, eventually, startServer, suite, type TestAccount, type TestServer } from '@netra/testkit';
+import {
+  createAccount,
+  eventually,
+  startServer,
+  suite,
+  withOwner,
+  type TestAccount,
+  type TestServer,
+} from '@netra/testkit';
 import { DefaultChatTransport as Transport7 } from 'ai';
 import { DefaultChatTransport as Transport5 } from 'ai-5';
 import { DefaultChatTransport as Transport6 } from 'ai-6';
 import { useChat as useChat5 } from 'ai-react-5';
 import { useChat as useChat6 } from 'ai-react-6';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { cutLatestRun } from './cut-latest-run.ts';
 import { renderHook, type Rendered } from './render-hook.ts';
 
 interface Part {
@@ -146,6 +155,31 @@ describe.each(['5', '6', '7'] as const)('the AI SDK %s', (version) => {
     expect(chat.current.messages).toHaveLength(2);
     chat.unmount();
   });
+});
+
+// Planted bug that turns it red: openRun() that does not look at what was cut.
+it('says that a run is no longer kept where retention cut it, rather than telling its rest as the whole', async () => {
+  const question = { id: 'question', role: 'user' as const, parts: [{ type: 'text' as const, text: 'go' }] };
+  const request = {
+    trigger: 'submit-message',
+    chatId: 'chat-cut',
+    messageId: undefined,
+    abortSignal: undefined,
+  } as const;
+  const ask = (Transport: typeof Transport7, url: string) => {
+    const body = rehearsal({ steps: 3, tool: 'hash' });
+    const transport = new Transport({ ...api(), api: `${url}/compat/ai-sdk/chat`, body });
+    return transport.sendMessages({ ...request, messages: [question] });
+  };
+  await Array.fromAsync(await ask(Transport7, server.url));
+  await withOwner(home.stores.postgres_url, (client) => cutLatestRun(client, account.org));
+  // Another node: this one may have the run in memory still.
+  const another = await startServer({ env: home.env });
+  home.onEnd(() => another.stop());
+  for (const Transport of [Transport5, Transport6, Transport7]) {
+    const asked = ask(Transport as unknown as typeof Transport7, another.url);
+    await expect(asked).rejects.toThrow(/"code":"not_found".*no longer kept|no longer kept.*"code":"not_found"/s);
+  }
 });
 
 /** What the run's log says was answered, read as the API gives it. */

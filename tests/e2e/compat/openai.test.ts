@@ -16,6 +16,7 @@ import {
 import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { cutLatestRun } from './cut-latest-run.ts';
 
 const home = suite();
 let server: TestServer;
@@ -124,11 +125,7 @@ describe('responses', () => {
   // Planted bug that turns it red: a followRun() that goes on behind a `reset`.
   it('says that a run is no longer kept where retention cut it, rather than telling its rest as the whole', async () => {
     const mine = await openai.responses.create(request({ steps: 3, deltas: 2, tool: 'hash' }));
-    const run = mine.id.replace('resp_', '');
-    await withOwner(home.stores.postgres_url, async (client) => {
-      await client.query('delete from netra.event where run_id = $1 and seq <= 4', [run]);
-      await client.query('update netra.run set cut_seq = 4, epoch = epoch + 1 where run_id = $1', [run]);
-    });
+    await withOwner(home.stores.postgres_url, (client) => cutLatestRun(client, account.org));
     // Another node: this one may have the run in memory still.
     const another = await startServer({ env: home.env });
     home.onEnd(() => another.stop());

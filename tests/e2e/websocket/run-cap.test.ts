@@ -7,6 +7,7 @@
  * Planted bugs that turn this red: a wire that drops max_credits_micro; a cap that is no part of the request's hash;
  * give_approval() that takes a second answer.
  */
+import { HttpAgent, type BaseEvent } from '@ag-ui/client';
 import { randomUUID } from 'node:crypto';
 import { createClient, type Client } from '@netra/client';
 import type { EventFrame } from '@netra/contract';
@@ -199,7 +200,7 @@ describe('a capped run', () => {
     const said = { threadId: randomUUID(), messages: [{ id: 'm', role: 'user', content: 'go' }] };
     const forwardedProps = { input: null, max_credits_micro: cap };
     const asked = await stream('/ag-ui/triage', { ...said, runId: 'one', forwardedProps });
-    expect(asked).toContain('"outcome":{"type":"interrupt","interrupts":[{"type":"interrupt","id":"budget_1"');
+    expect(asked).toContain('"outcome":{"type":"interrupt","interrupts":[{"id":"budget_1"');
     const resume = [{ interruptId: 'budget_1', status: 'resolved', payload: true }];
     expect(await stream('/ag-ui/triage', { ...said, runId: 'two', resume })).toContain('"outcome":{"type":"success"}');
 
@@ -221,6 +222,36 @@ describe('a capped run', () => {
     const [chunks] = await Promise.all([stream('/ai-sdk/chat', chat), answerWhenAsked()]);
     expect(chunks).toContain('"type":"data-approval_requested"');
     expect(chunks).toContain('"type":"finish"');
+  });
+
+  // Planted bug that turns it red: an answer that goes to the thread's latest run.
+  it('AG-UI: an answer is for the run that asked, not for a later question that waits behind it', async () => {
+    const headers = { authorization: `Bearer ${account.token}` };
+    const agentOn = (threadId: string): HttpAgent => {
+      const agent = new HttpAgent({ url: `${server.url}/compat/ag-ui/triage`, headers, threadId });
+      agent.addMessage({ id: randomUUID(), role: 'user', content: 'go' });
+      return agent;
+    };
+    const play = async (agent: HttpAgent, input: Parameters<HttpAgent['runAgent']>[0]): Promise<BaseEvent[]> => {
+      const events: BaseEvent[] = [];
+      await agent.runAgent(input, { onEvent: ({ event }) => void events.push(event) });
+      return events;
+    };
+    const threadId = randomUUID();
+    const first = agentOn(threadId);
+    const asked = await play(first, { runId: 'one', forwardedProps: { input: null, max_credits_micro: cap } });
+    expect(asked.at(-1)).toMatchObject({ outcome: { type: 'interrupt', interrupts: [{ id: 'budget_1' }] } });
+    const behind = play(agentOn(threadId), { runId: 'behind', forwardedProps: { input: null } });
+    await eventually('the later question to wait', () =>
+      withOwner(on.stores.postgres_url, async (client) => {
+        const text = `select from netra.run where org_id = $1 and state = 'waiting'`;
+        return (await client.query(text, [account.org])).rowCount === 1 || null;
+      }),
+    );
+    const resume = [{ interruptId: 'budget_1', status: 'resolved' as const, payload: true }];
+    const end = { type: 'RUN_FINISHED', threadId, outcome: { type: 'success' } };
+    expect((await play(first, { runId: 'two', resume })).at(-1)).toMatchObject({ ...end, runId: 'two' });
+    expect((await behind).at(-1)).toMatchObject({ ...end, runId: 'behind' });
   });
 
   it('takes a whole amount in a string, and nothing else', async () => {

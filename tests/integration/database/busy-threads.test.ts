@@ -85,6 +85,7 @@ test('what waits in a thread runs in the order in which it was asked for, whiche
   for (const [place, begun_ms] of begins.slice(1).entries()) expect(begun_ms).toBeGreaterThanOrEqual(ends[place] ?? 0);
 });
 
+// Planted bug that turns it red: admit_run() and start_due_run() without the admission lock.
 test('50 messages at once to one thread, on two nodes, run one after the other', async () => {
   const ctx = await idle.newOrg('enterprise');
   const thread = await newThread(ctx);
@@ -104,6 +105,37 @@ test('50 messages at once to one thread, on two nodes, run one after the other',
   );
   expect(messages.filter(({ author }) => author === 'agent')).toHaveLength(50);
   expect(await checkRunLog(ctx.platform)).toEqual([]);
+});
+
+// Planted bug that turns it red: make_way() with one place more. (admit_run() without the admission lock does not: the
+// row of the busy run keeps the count right as well.)
+test('at most 100 runs wait in a thread, also when many come at once on two nodes: the rest are refused by name', async () => {
+  const ctx = await idle.newOrg('enterprise');
+  const { thread } = await park(ctx);
+  await withOwner(on.stores.postgres_url, (client) =>
+    client.query(
+      `insert into netra.run (org_id, run_id, thread_id, user_id, role, agent, model, input, state, hold_id, fee_micro,
+         idempotency_key, request_hash)
+       select $1, gen_random_uuid(), $2, 'u', 'member', 'rehearsal', 'm', 'null', 'waiting', null, 0, 'k' || i, ''
+       from generate_series(1, 95) i`,
+      [ctx.principal.org_id, thread],
+    ),
+  );
+  const asked = await Promise.allSettled(
+    Array.from({ length: 12 }, (_, place) => say(on_node(ctx, place), thread, null)),
+  );
+  const refused = asked.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  expect(refused).toHaveLength(7);
+  const queue_full = {
+    code: 'queue_full',
+    status: 429,
+    detail: { limit: 'waiting_thread', used: '100', max: '100', plan_that_lifts_it: null },
+  };
+  for (const each of refused) expect(each).toMatchObject(queue_full);
+  await expect(say(ctx, thread, null)).rejects.toMatchObject(queue_full);
+  // The bound is the thread's: another one has room.
+  const elsewhere = await say(ctx, await newThread(ctx), null);
+  expect((await idle.ended(ctx, elsewhere)).at(-1)).toMatchObject({ type: 'agent_completed' });
 });
 
 // Planted bug that turns it red: make_way() that takes reject for enqueue.
