@@ -21,7 +21,7 @@ test('every frame and every event is a message of the document, with its payload
   }
 });
 
-// Planted bug that turns it red: name a channel in `operation` that is not there.
+// Planted bug that turns it red: name a channel in `operation` that is not there, and write the document anew.
 test('the AsyncAPI project’s own parser takes docs/asyncapi.yaml without an error', async () => {
   const text = await readFile(new URL('../../docs/asyncapi.yaml', import.meta.url), 'utf8');
   const { document, diagnostics } = await new Parser().parse(text);

@@ -20,7 +20,8 @@ beforeAll(async () => {
 const owner = (text: string, values: readonly unknown[]): Promise<unknown> =>
   withOwner(on.stores.postgres_url, (client) => client.query(text, [...values]));
 
-// Planted bugs that turn it red: let_stuck_runs() that looks at busy threads as well; one that lets nobody in.
+// Planted bugs that turn it red: let_stuck_runs() that lets nobody in; it and let_next() without their look at what the
+// thread is busy with (either look alone is enough).
 test('a run that waits in a free thread is let in, the first of them, once; those of a busy thread go on waiting', async () => {
   const ctx = await node.newOrg('mid');
   const newThread = async (): Promise<string> =>
