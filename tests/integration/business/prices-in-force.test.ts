@@ -128,6 +128,6 @@ describe('the prices in force', () => {
     const events = await node.ended(ctx, await node.ask(ctx, 'optimization', 'What can we save?'));
     await node.worker.stop();
     const [end] = only(events, 'agent_completed');
-    expect(JSON.stringify(end?.data.output)).toContain('5310000 tokens sent again within 5 minutes × ($4 − $0.4)');
+    expect(JSON.stringify(end?.data.output)).toContain('(5310000 × (4 − 0.4)) / 1000000 = 19.116');
   });
 });
