@@ -8,6 +8,7 @@ export { serveFaults, type FaultServer } from './fault-proxy/index.ts';
 export * from './header.ts';
 export * from './heavy.ts';
 export * from './organisation.ts';
+export * from './peak-memory.ts';
 export { findProgram, runProgram, type RunningProgram } from './program.ts';
 export * from './redis-server.ts';
 export * from './server-command.ts';

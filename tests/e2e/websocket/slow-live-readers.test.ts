@@ -8,9 +8,16 @@
  * Planted bug that turns it red: buffered_bytes and buffered_max_bytes that nobody reaches.
  */
 import type { ServerFrame } from '@netra/contract';
-import { createAccount, eventually, startServer, suite, type TestAccount, type TestServer } from '@netra/testkit';
+import {
+  createAccount,
+  eventually,
+  peakMemory_bytes,
+  startServer,
+  suite,
+  type TestAccount,
+  type TestServer,
+} from '@netra/testkit';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 
@@ -33,12 +40,6 @@ const slow_readers = 16;
 const joined_after = 900;
 /** A server that keeps everything holds more than 200 MiB; allowed are 256 KiB for each, a page for a moment, and garbage. */
 const bound_bytes = 128 * 1024 * 1024;
-
-/** The most that the server's process ever had in memory, as the kernel saw it. */
-async function peak_bytes(): Promise<number> {
-  const status = await readFile(`/proc/${server.pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-}
 
 interface Reader {
   readonly socket: WebSocket;
@@ -104,7 +105,7 @@ test('readers that stop in the middle of a run cost no memory, hold up nobody, a
   const first = await startRun(0);
   const warm = await Promise.all(Array.from({ length: 2 }, () => follow(first)));
   await Promise.all(warm.map(({ ended }) => ended));
-  const before_bytes = await peak_bytes();
+  const before_bytes = await peakMemory_bytes(server.pid);
 
   const run = await startRun(10);
   const quick = await Promise.all([follow(run), follow(run)]);
@@ -124,6 +125,6 @@ test('readers that stop in the middle of a run cost no memory, hold up nobody, a
 
   const two = await Promise.all(slow.slice(0, 2).map((reader) => readOn(run, reader)));
   expect(two).toEqual([all, all]);
-  expect((await peak_bytes()) - before_bytes).toBeLessThan(bound_bytes);
+  expect((await peakMemory_bytes(server.pid)) - before_bytes).toBeLessThan(bound_bytes);
   for (const { socket } of [...warm, ...quick, ...slow]) socket.terminate();
 }, 90_000);

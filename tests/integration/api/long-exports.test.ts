@@ -9,9 +9,16 @@
  * reader.
  */
 import { createClient } from '@netra/client';
-import { createAccount, startServer, suite, withOwner, type TestAccount, type TestServer } from '@netra/testkit';
+import {
+  createAccount,
+  peakMemory_bytes,
+  startServer,
+  suite,
+  withOwner,
+  type TestAccount,
+  type TestServer,
+} from '@netra/testkit';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { beforeAll, expect, test } from 'vitest';
 
@@ -31,12 +38,6 @@ const events = 60_000;
 const text_bytes = 1_800;
 /** Of two texts of 120 MiB. A server that streams holds 256 lines of each, and its garbage. */
 const bound_bytes = 80 * 1024 * 1024;
-
-/** The most that the server's process ever had in memory, as the kernel saw it. */
-async function peak_bytes(): Promise<number> {
-  const status = await readFile(`/proc/${server.pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-}
 
 /** No run of the rehearsal agent is that long: text is put between the first events of an ended one and its last. */
 async function lengthen(run: string): Promise<void> {
@@ -86,7 +87,7 @@ test('sixty thousand events are exported whole, to quick readers and slow ones, 
   // What an export costs, however short.
   await Array.fromAsync(client.exportThread(thread));
   await lengthen(handle.run);
-  const before_bytes = await peak_bytes();
+  const before_bytes = await peakMemory_bytes(server.pid);
 
   const slow = await beginExport(thread);
   let seq = 0;
@@ -100,5 +101,5 @@ test('sixty thousand events are exported whole, to quick readers and slow ones, 
 
   const whole = { lines: events + others, last: { type: 'end', messages: 2, runs: 1, events } };
   expect(await readOn(slow)).toEqual(whole);
-  expect((await peak_bytes()) - before_bytes).toBeLessThan(bound_bytes);
+  expect((await peakMemory_bytes(server.pid)) - before_bytes).toBeLessThan(bound_bytes);
 }, 90_000);

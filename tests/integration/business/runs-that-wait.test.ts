@@ -16,6 +16,7 @@ import { checkBooks, grantCredits, placeHold, settleHold } from '../../../server
 import { checkRunLog } from '../../../server/runs/index.ts';
 import { giveUpParked, resumeFunded } from '../../../server/work/index.ts';
 import { openAgents, type AgentsNode } from '../agents-node.ts';
+import { holdJob } from '../hold-job.ts';
 import { serveModel, type Endpoint } from '../openai-endpoint.ts';
 
 const own = suite();
@@ -209,6 +210,8 @@ describe('a run that waits for a person', () => {
   it('M2: is given up after the time that the operator lets it, once, and what it held is released', async () => {
     const customer = await newCustomer('mid');
     const [old, young] = [await parkAtCap(customer), await parkAtCap(customer)];
+    // A server's own schedule may be due now.
+    await holdJob(rows, 'give_up_parked');
     await rows(`update netra.run set parked_at = parked_at - interval '8 days' where run_id = $1`, [old.run]);
     const { platform } = operator;
     const ended = await Promise.all([giveUpParked({ platform, limit: 100 }), giveUpParked({ platform, limit: 100 })]);

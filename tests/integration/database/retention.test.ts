@@ -20,6 +20,7 @@ import {
   type TestServer,
 } from '@netra/testkit';
 import { beforeAll, expect, test } from 'vitest';
+import { holdJob } from '../hold-job.ts';
 
 const own = suite();
 let server: TestServer;
@@ -27,6 +28,9 @@ let server: TestServer;
 beforeAll(async () => {
   server = await startServer({ env: own.env });
   own.onEnd(() => server.stop());
+  // Due every five minutes: it may cut in the middle of a test, before the test does. And what has left for ClickHouse
+  // by its day no longer agrees with what a test has aged since.
+  for (const job of ['cut_events', 'pump_outbox']) await holdJob(sql, job);
 }, 120_000);
 
 const sql = async <Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> =>
@@ -100,7 +104,8 @@ test('events go when the plan says so: the terminal one, the receipt, the messag
   const headers = { authorization: `Bearer ${token}` };
   const page = await fetch(`${server.url}/v1/threads/${thread}/messages`, { headers });
   expect(((await page.json()) as { items: unknown[] }).items.length).toBe(2);
-  expect(await runServerCommand(['doctor'], own.env)).toMatchObject({ code: 0 });
+  const { code, stdout } = await runServerCommand(['doctor'], own.env);
+  expect(code, stdout).toBe(0);
   expect(await cut(100_000), 'once is enough').toBe(0);
 });
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { eventually, startServer, type Suite, type TestServer } from '@netra/testkit';
+import { startServer, type Suite, type TestServer } from '@netra/testkit';
 import Stripe from 'stripe';
 import type { PurchaseRow } from '../../../../server/billing/index.ts';
 import type { Ctx } from '../../../../server/platform/index.ts';
+import { holdJob } from '../../hold-job.ts';
 import { openLedger, type LedgerNode } from '../../ledger-node.ts';
 import { openStandIn, type StandIn } from './stripe-stand-in.ts';
 
@@ -77,11 +78,7 @@ export async function openStripeStage(on: Suite): Promise<StripeStage> {
       await node.owner(`update netra.payment_event set next_at = now() where state = 'received'`);
       await node.owner('update netra.payment_subscription set failed_at = null');
     },
-    async holdJobs() {
-      const text = `update netra.job set lease_token = lease_token + 1, lease_node = 'a test', lease_until = 'infinity'
-                     where name = 'process_payment_events' and lease_until <= now() returning 1`;
-      await eventually('no job runs', async () => (await node.owner(text)).length === 1);
-    },
+    holdJobs: () => holdJob(node.owner, 'process_payment_events'),
     async told({ principal }) {
       const text = 'select type, count(*)::int as times from netra.webhook_event where org_id = $1 group by 1';
       const rows = await node.owner<{ type: string; times: number }>(text, [principal.org_id]);
