@@ -99,6 +99,7 @@ async function* piecesOf(stream: ReadableStream<string>): AsyncGenerator<string,
   } catch (error) {
     throw brokenOff(error);
   } finally {
+    // It may have ended, or broken already: then there is nothing left to cancel.
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -68,6 +68,7 @@ export async function openMcp(options: McpOptions): Promise<McpSource> {
       if (!(error instanceof McpError) && client !== null) {
         log.warn({ mcp: server.name, err: error }, 'mcp server lost, connected to again by the next call');
         forget(client);
+        // What is told is why the call failed; that a dead connection does not close says nothing new.
         void current.close().catch(() => undefined);
       }
       throw error;
@@ -77,6 +78,7 @@ export async function openMcp(options: McpOptions): Promise<McpSource> {
   const missing = Object.keys(server.tools).filter((name) => !tools.some((tool) => tool.name === seenAs(server, name)));
   const close = async (): Promise<void> => {
     closed = true;
+    // One that never connected, or is gone already, has nothing to close.
     await client?.then((open) => open.close()).catch(() => undefined);
   };
   if (missing.length > 0) {
@@ -113,6 +115,7 @@ async function connect(
     keep(tools);
     return client;
   } catch (error) {
+    // The error to tell is the one that is thrown.
     await client.close().catch(() => undefined);
     throw error;
   }
